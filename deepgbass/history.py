@@ -1,0 +1,57 @@
+"""What a run measured, step by step: one JSON object a line."""
+
+import json
+import pathlib
+
+from deepgbass.files import write_atomic
+
+
+class History:
+    """Appends measurements to a file, which a resumed run continues.
+
+    Args:
+        path: of the JSON-lines file.
+        step: int. The step that the run starts or resumes at: lines beyond
+            it were written after the checkpoint, and happen again.
+    """
+
+    def __init__(self, path, step=0):
+        self.path = pathlib.Path(path)
+        kept = [line for line in _lines(self.path) if line["step"] <= step]
+        write_atomic(self.path, "".join(_dump(line) for line in kept))
+
+    def write(self, step, values):
+        """Adds a line `{"step": step, **values}`; values are floats."""
+        with self.path.open("a") as file:
+            file.write(_dump({"step": step, **values}))
+
+
+def read_curves(path):
+    """The curves in a history file.
+
+    Returns:
+        dict of measured name -> list of (step, value), by rising step.
+    """
+    curves = {}
+    for line in _lines(pathlib.Path(path)):
+        for name, value in line.items():
+            if name != "step":
+                curves.setdefault(name, []).append((line["step"], value))
+    return curves
+
+
+def _dump(line):
+    return json.dumps(line) + "\n"
+
+
+def _lines(path):
+    if not path.exists():
+        return []
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            # Only the last line can be torn, by a kill while it was written.
+            break
+    return lines
