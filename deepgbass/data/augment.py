@@ -1,0 +1,167 @@
+"""Random scale, crop and flip, one geometry for the image and its label.
+
+A crop is an affine window on the source: with half-pixel centres, crop pixel
+i shows source position (i + offset + 0.5) * source / scaled - 0.5. The image
+is sampled there bilinearly, the label by its nearest pixel. Only the pixels
+of the crop are computed; the scaled image never exists as a whole.
+
+The scale is uniform in a continuous range, as the paper (section IV.A) says;
+TF DeepLab draws it from steps of 0.25. As there, what lies outside the image
+is mean pixel and ignored label, below and to the right before the flip.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from deepgbass.data.dataset_info import IGNORE_LABEL
+
+# Becomes 0 in the network's -1..1 scaling.
+MEAN_PIXEL = 127.5
+
+
+class Geometry(NamedTuple):
+    """Where a crop lies.
+
+    Attributes:
+        source: int32 `(2,)`, height and width of the source.
+        scaled: int32 `(2,)`, height and width after scaling.
+        offset: int32 `(2,)`, top and left of the crop in the scaled image.
+        size: int32 `(2,)`, height and width of the crop's part that shows
+            the image; the rest of the crop is padding.
+        flip: Scalar bool, whether left and right change places.
+    """
+
+    source: tf.Tensor
+    scaled: tf.Tensor
+    offset: tf.Tensor
+    size: tf.Tensor
+    flip: tf.Tensor
+
+
+def sample_geometry(
+    source_size, crop_size, seed, *, min_scale=0.5, max_scale=2.0, flip=True
+) -> Geometry:
+    """Draws a crop.
+
+    Args:
+        source_size: int32 `(2,)`, height and width of the source.
+        crop_size: Height and width of the crop.
+        seed: Integer `(2,)`, a stateless seed: equal seeds, equal crops.
+        min_scale: Least factor of the scaling.
+        max_scale: Greatest factor of the scaling.
+        flip: Whether to mirror every other crop.
+    """
+    draws = tf.random.stateless_uniform((4,), seed)
+    scale = min_scale + (max_scale - min_scale) * draws[0]
+    source = tf.convert_to_tensor(source_size, tf.int32)
+    scaled = tf.cast(tf.round(tf.cast(source, tf.float32) * scale), tf.int32)
+    scaled = tf.maximum(scaled, 1)
+    room = tf.maximum(scaled - tf.constant(crop_size), 0)
+    # The draws are below 1, so every offset in 0..room is equally likely.
+    places = tf.cast(room + 1, tf.float32)
+    offset = tf.cast(tf.floor(draws[1:3] * places), tf.int32)
+    return Geometry(
+        source,
+        scaled,
+        tf.minimum(offset, room),
+        tf.minimum(scaled, tf.constant(crop_size)),
+        tf.logical_and(draws[3] < 0.5, flip),
+    )
+
+
+def source_window(geometry: Geometry) -> tf.Tensor:
+    """The source pixels that a crop depends on.
+
+    Returns:
+        int32 `(4,)`: top, left, height, width. Two pixels wider on each side
+        than bilinear sampling asks, because a JPEG decoded in part may
+        differ from the whole in the outermost pixels.
+    """
+    step = tf.cast(geometry.source / geometry.scaled, tf.float32)
+    first = tf.cast(geometry.offset, tf.float32) * step
+    last = tf.cast(geometry.offset + geometry.size, tf.float32) * step
+    start = tf.maximum(tf.cast(tf.floor(first), tf.int32) - 3, 0)
+    end = tf.cast(tf.math.ceil(last), tf.int32) + 3
+    end = tf.minimum(end, geometry.source)
+    return tf.concat([start, end - start], 0)
+
+
+def warp_image(window, origin, geometry: Geometry, crop_size) -> tf.Tensor:
+    """Samples a crop of an image bilinearly.
+
+    Args:
+        window: `(height, width, 3)`, the source or the part of it that
+            `source_window` names.
+        origin: int32 `(2,)`, top and left of `window` in the source.
+        geometry: The crop.
+        crop_size: Height and width of the crop.
+
+    Returns:
+        float32 `(crop height, crop width, 3)` in the units of the source.
+    """
+    scale = tf.cast(geometry.scaled / geometry.source, tf.float32)
+    shift = tf.cast(origin, tf.float32) * scale
+    shift -= tf.cast(geometry.offset, tf.float32)
+    crop = tf.raw_ops.ScaleAndTranslate(
+        images=window[tf.newaxis],
+        size=geometry.size,
+        scale=scale,
+        translation=shift,
+        kernel_type="triangle",
+        antialias=False,
+    )[0]
+    return _pad_and_flip(crop, geometry, crop_size, MEAN_PIXEL)
+
+
+def warp_label(label, geometry: Geometry, crop_size) -> tf.Tensor:
+    """Takes the nearest label of every pixel of a crop.
+
+    Args:
+        label: `(height, width)`, the whole label.
+        geometry: The crop.
+        crop_size: Height and width of the crop.
+
+    Returns:
+        `(crop height, crop width)` of the label's dtype; outside the image
+        `IGNORE_LABEL`.
+    """
+    for axis in (0, 1):
+        # floor((i + offset + 0.5) * source / scaled) in integers: exact.
+        place = tf.range(geometry.size[axis]) + geometry.offset[axis]
+        nearest = (2 * place + 1) * geometry.source[axis]
+        nearest //= 2 * geometry.scaled[axis]
+        label = tf.gather(label, nearest, axis=axis)
+    return _pad_and_flip(label, geometry, crop_size, IGNORE_LABEL)
+
+
+def augment(image, label, crop_size, seed, **ranges):
+    """Scales, crops and flips an image together with its label.
+
+    Args:
+        image: `(height, width, 3)`, 0..255.
+        label: Integers `(height, width)`, ignored pixels `IGNORE_LABEL`.
+        crop_size: Height and width of the crop.
+        seed: Integer `(2,)`, a stateless seed.
+        **ranges: `min_scale`, `max_scale` and `flip` of `sample_geometry`.
+
+    Returns:
+        The image, float32 `(crop height, crop width, 3)`, padded with
+        `MEAN_PIXEL`, and the label, `(crop height, crop width)` of its
+        dtype, padded with `IGNORE_LABEL`.
+    """
+    geometry = sample_geometry(tf.shape(label), crop_size, seed, **ranges)
+    return (
+        warp_image(image, (0, 0), geometry, crop_size),
+        warp_label(label, geometry, crop_size),
+    )
+
+
+def _pad_and_flip(crop, geometry, crop_size, value):
+    after = tf.constant(crop_size) - geometry.size
+    amounts = [(0, after[0]), (0, after[1])] + [(0, 0)] * (crop.shape.rank - 2)
+    crop = tf.pad(crop, amounts, constant_values=value)
+    crop = tf.cond(
+        geometry.flip, lambda: tf.reverse(crop, axis=[1]), lambda: crop
+    )
+    return tf.ensure_shape(crop, (*crop_size, *crop.shape[2:]))

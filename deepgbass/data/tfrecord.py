@@ -1,0 +1,268 @@
+"""TFRecords in the schema of TF DeepLab: writing, finding, decoding.
+
+Records written here train in TF DeepLab, and records written for it are read
+here. The encoded bytes of the source files are stored as they are.
+"""
+
+import os
+import pathlib
+import re
+import struct
+import tempfile
+from collections.abc import Collection
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from deepgbass.data import decoding
+from deepgbass.errors import UserError
+
+_FEATURES = {
+    "image/encoded": tf.io.FixedLenFeature((), tf.string),
+    "image/filename": tf.io.FixedLenFeature((), tf.string, default_value=""),
+    "image/segmentation/class/encoded": tf.io.FixedLenFeature((), tf.string),
+}
+# Beginning of the names of folders in which shards grow.
+PART = ".part-"
+_SHARD_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.tfrecord")
+
+
+class Example(NamedTuple):
+    """One image with its label, both encoded.
+
+    Attributes:
+        filename: Name that messages and predictions use.
+        image: A JPEG, PNG or BMP file.
+        label: An 8-bit single-channel PNG file of class ids.
+    """
+
+    filename: str
+    image: bytes
+    label: bytes
+
+
+class RecordIndex(NamedTuple):
+    """Where the records of a split lie; one entry a record.
+
+    Attributes:
+        file: Position of the record's shard in the list of paths.
+        offset: First byte of the record's payload in that shard.
+        length: Bytes of the payload.
+    """
+
+    file: np.ndarray
+    offset: np.ndarray
+    length: np.ndarray
+
+
+def serialize_example(example: Example) -> bytes:
+    """The bytes of one record; equal examples give equal bytes."""
+    header = decoding.png_header(example.label)
+    values = {
+        "image/encoded": example.image,
+        "image/filename": example.filename.encode(),
+        "image/format": decoding.image_format(example.image).encode(),
+        "image/height": header.height,
+        "image/width": header.width,
+        "image/channels": 3,
+        "image/segmentation/class/encoded": example.label,
+        "image/segmentation/class/format": b"png",
+    }
+    features = {
+        key: tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        if isinstance(value, int)
+        else tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        for key, value in values.items()
+    }
+    record = tf.train.Example(features=tf.train.Features(feature=features))
+    return record.SerializeToString(deterministic=True)
+
+
+def deserialize_example(payload: bytes) -> Example:
+    """The example of one record, in plain Python.
+
+    Raises:
+        UserError: The bytes are no record of this schema.
+    """
+    try:
+        record = tf.train.Example.FromString(payload)
+    except DecodeError as error:
+        raise UserError("not a tf.train.Example") from error
+    values = []
+    for key in _FEATURES:
+        value = record.features.feature[key].bytes_list.value
+        if not value and key != "image/filename":
+            raise UserError(f"no feature {key}, want TF DeepLab's schema")
+        values.append(value[0] if value else b"")
+    image, filename, label = values
+    return Example(filename.decode(errors="replace"), image, label)
+
+
+def shard_name(split: str, number: int, count: int) -> str:
+    """The file name of one shard, as TF DeepLab writes it."""
+    return f"{split}-{number:05d}-of-{count:05d}.tfrecord"
+
+
+def write_split(
+    examples: Collection[Example], data_dir, split: str, num_shards: int
+) -> None:
+    """Writes one split as `SPLIT-00000-of-00004.tfrecord` and so on.
+
+    The shards grow under temporary names. The old shards of the split go
+    before the first new one comes, so a reader meets the old split, the new
+    one, or a set with missing shards, which it refuses.
+
+    Args:
+        examples: The examples in their final order; need not be in memory,
+            since they are iterated once.
+        data_dir: Existing directory.
+        split: Name of the split.
+        num_shards: Number of files, at most one an example is written.
+
+    Raises:
+        UserError: There are no examples.
+    """
+    total = len(examples)
+    if not total:
+        raise UserError(f"{split}: there is no image to write")
+    num_shards = min(num_shards, total)
+    data_dir = pathlib.Path(data_dir)
+    source = iter(examples)
+    with tempfile.TemporaryDirectory(prefix=PART, dir=data_dir) as part:
+        names = [shard_name(split, i, num_shards) for i in range(num_shards)]
+        for i, name in enumerate(names):
+            size = total * (i + 1) // num_shards - total * i // num_shards
+            with tf.io.TFRecordWriter(os.path.join(part, name)) as writer:
+                for _ in range(size):
+                    writer.write(serialize_example(next(source)))
+        remove_split(data_dir, split)
+        for name in names:
+            os.replace(os.path.join(part, name), data_dir / name)
+
+
+def find_shards(data_dir) -> dict[str, list[pathlib.Path]]:
+    """The shards in a directory by split, sorted; whole or not."""
+    shards = {}
+    for path in sorted(pathlib.Path(data_dir).iterdir()):
+        if match := _SHARD_NAME.fullmatch(path.name):
+            shards.setdefault(match[1], []).append(path)
+    return shards
+
+
+def remove_split(data_dir, split: str) -> None:
+    """Deletes the shards of a split, if there are any."""
+    for path in find_shards(data_dir).get(split, []):
+        path.unlink()
+
+
+def list_shards(data_dir, split: str) -> list[str]:
+    """The paths of all shards of a split, in order.
+
+    Raises:
+        UserError: The directory is missing, the split has no shards (the
+            message says which splits exist), or some of its shards are
+            missing.
+    """
+    if not os.path.isdir(data_dir):
+        raise UserError(f"{data_dir}: no such directory")
+    shards = find_shards(data_dir)
+    if split not in shards:
+        there = ", ".join(sorted(shards)) or "none at all"
+        raise UserError(
+            f"{data_dir}: no shards of the split {split!r}; there: {there}"
+        )
+    paths = shards[split]
+    counts = {int(_SHARD_NAME.fullmatch(path.name)[3]) for path in paths}
+    if len(counts) > 1:
+        raise UserError(
+            f"{data_dir}: shards of two different sets of {split!r} "
+            f"(of {min(counts)} and of {max(counts)}): convert it again"
+        )
+    (count,) = counts
+    expected = [shard_name(split, i, count) for i in range(count)]
+    names = {path.name for path in paths}
+    if missing := [name for name in expected if name not in names]:
+        raise UserError(
+            f"{data_dir}: {missing[0]} is missing ({len(missing)} of {count} "
+            f"shards of {split!r} are): convert it again"
+        )
+    return [str(pathlib.Path(data_dir, name)) for name in expected]
+
+
+def index_records(paths) -> RecordIndex:
+    """Finds the records of some shards by walking the TFRecord framing.
+
+    A record is 8 bytes of payload length, 4 of its checksum, the payload, 4
+    of the payload's checksum. Only the lengths are read.
+
+    Args:
+        paths: Shards in order.
+
+    Returns:
+        Arrays of shape `(records,)`, dtype int64, in order.
+
+    Raises:
+        UserError: A file ends within a record or cannot be read.
+    """
+    rows = []
+    for number, path in enumerate(paths):
+        try:
+            with open(path, "rb", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                start = 0
+                while start < size:
+                    file.seek(start)
+                    head = file.read(12)
+                    if len(head) == 12:
+                        (length,) = struct.unpack("<Q", head[:8])
+                        end = start + 12 + length + 4
+                    if len(head) < 12 or end > size:
+                        raise UserError(
+                            f"{path}: the record at byte {start} does not "
+                            f"end within the file ({size} bytes): truncated "
+                            "or damaged, convert it again"
+                        )
+                    rows.append((number, start + 12, length))
+                    start = end
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be read: {error.strerror}"
+            ) from error
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    return RecordIndex(*columns)
+
+
+def read_payload(path, offset: int, length: int) -> bytes:
+    """One record by its place, in one read; checksums are not looked at."""
+    with open(path, "rb", buffering=0) as file:
+        return os.pread(file.fileno(), length, offset)
+
+
+def parse_features(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The encoded `image`, the encoded `label` and the `filename`."""
+    features = tf.io.parse_single_example(serialized, _FEATURES)
+    return {
+        "image": features["image/encoded"],
+        "label": features["image/segmentation/class/encoded"],
+        "filename": features["image/filename"],
+    }
+
+
+def parse_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Decodes one record.
+
+    Args:
+        serialized: Scalar string.
+
+    Returns:
+        `image` uint8 `(height, width, 3)` RGB, `label` uint8
+        `(height, width)` with the ids as stored, `filename` scalar string.
+    """
+    features = parse_features(serialized)
+    return {
+        "image": decoding.decode_image(features["image"]),
+        "label": decoding.decode_label(features["label"]),
+        "filename": features["filename"],
+    }

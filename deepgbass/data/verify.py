@@ -1,0 +1,246 @@
+"""Reads every record of a split once, before an hour of training is lost.
+
+Most failures of segmentation training begin in the data: label ids outside
+the classes, colours instead of ids, files cut short. Each is named here by
+its file, in one line.
+"""
+
+import dataclasses
+import functools
+import io
+import itertools
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from deepgbass.data import decoding, tfrecord
+from deepgbass.data.dataset_info import DatasetInfo
+from deepgbass.data.pipeline import SegmentationDataset
+from deepgbass.errors import UserError
+from deepgbass.files import write_atomic
+from deepgbass.progress import track
+
+# A message names this many offenders and counts the others.
+_NAMED = 3
+
+# Color types of the PNG specification that are no class ids.
+_NOT_IDS = {
+    2: "the label is RGB-coded (3 channels), not class ids in one channel",
+    3: "the label is a palette PNG, which TensorFlow reads as colours",
+    4: "the label has an alpha channel",
+    6: "the label is RGB-coded (4 channels), not class ids in one channel",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyReport:
+    """What a whole split holds.
+
+    Attributes:
+        images: Number of images.
+        pixels: Number of pixels of each class.
+        ignored: Number of ignored pixels.
+    """
+
+    images: int
+    pixels: tuple[int, ...]
+    ignored: int
+
+
+def check_pair(image: bytes, label: bytes, info: DatasetInfo) -> np.ndarray:
+    """Checks an encoded image and its encoded label.
+
+    Args:
+        image: A JPEG, PNG or BMP file.
+        label: A PNG file.
+        info: Says which ids are allowed.
+
+    Returns:
+        The number of pixels of each stored id, int64 `(256,)`.
+
+    Raises:
+        UserError: What is wrong, without a file name.
+    """
+    header = decoding.png_header(label)
+    if header is None:
+        raise UserError("the label is not a PNG")
+    if header.color_type in _NOT_IDS:
+        raise UserError(_NOT_IDS[header.color_type])
+    if header.bit_depth != 8:
+        raise UserError(f"the label has {header.bit_depth} bits, not 8")
+    if decoding.image_format(image) is None:
+        raise UserError("the image is not a JPEG, PNG or BMP")
+    try:
+        pixels = decoding.decode_image(image).numpy()
+    except tf.errors.OpError as error:
+        raise UserError("the image cannot be decoded") from error
+    if _is_palette_bmp(image, pixels):
+        raise UserError("the image is a palette BMP, save it as PNG")
+    try:
+        ids = decoding.decode_label(label).numpy()
+    except tf.errors.OpError as error:
+        raise UserError("the label cannot be decoded") from error
+    if pixels.shape[:2] != ids.shape:
+        raise UserError(
+            "the image is {}x{}, the label {}x{} (height x width)".format(
+                *pixels.shape[:2], *ids.shape
+            )
+        )
+    counts = np.bincount(ids.ravel(), minlength=256)
+    allowed = {*range(info.num_classes), info.ignore_label}
+    if strange := sorted(set(np.flatnonzero(counts).tolist()) - allowed):
+        shown = ", ".join(map(str, strange[:8])) + ", ..." * (len(strange) > 8)
+        raise UserError(
+            f"label ids {shown} are neither classes (0 to "
+            f"{info.num_classes - 1}) nor the ignored {info.ignore_label}"
+        )
+    return counts
+
+
+def _is_palette_bmp(image, pixels):
+    """Whether TensorFlow took the palette's indices for gray values."""
+    if decoding.image_format(image) != "bmp":
+        return False
+    with Image.open(io.BytesIO(image)) as picture:
+        return not np.array_equal(pixels, picture.convert("RGB"))
+
+
+def parallel_map(function: Callable, items: Iterable) -> Iterator:
+    """`map` on all cores, in order, that holds only a few items at a time."""
+    workers = os.cpu_count() or 1
+    items = iter(items)
+    with ThreadPoolExecutor(workers) as pool:
+        while chunk := list(itertools.islice(items, 16 * workers)):
+            yield from pool.map(function, chunk)
+
+
+def raise_problems(where: str, total: int, problems: list[str]) -> None:
+    """Raises one error that names the first offenders, if there are any.
+
+    Args:
+        where: File, directory or split that they belong to.
+        total: Number of files looked at.
+        problems: One text an offender, beginning with its name.
+
+    Raises:
+        UserError: There are problems.
+    """
+    if problems:
+        more = len(problems) - _NAMED
+        raise UserError(
+            f"{where}: {len(problems)} of {total} are bad: "
+            + "; ".join(problems[:_NAMED])
+            + (f"; and {more} more" if more > 0 else "")
+        )
+
+
+def verify_split(dataset: SegmentationDataset, stamp=None) -> VerifyReport:
+    """Reads and checks every record, with its checksums.
+
+    Args:
+        dataset: The split to check.
+        stamp: Path of a JSON file that remembers which splits were found
+            good. A split whose shards have kept name, size and time is then
+            not read again.
+
+    Raises:
+        UserError: A record is truncated or corrupt, an image or label cannot
+            be decoded, their sizes differ, or a label is no map of allowed
+            ids. Names the records, their shards and their number.
+    """
+    stamps = _read_stamps(stamp)
+    key = f"{os.path.abspath(dataset.data_dir)}:{dataset.split}"
+    state = _state(dataset)
+    if stamps.get(key, {}).get("state") == state:
+        report = stamps[key]["report"]
+        return VerifyReport(**report | {"pixels": tuple(report["pixels"])})
+
+    total = len(dataset)
+    checks = parallel_map(
+        functools.partial(_check_record, dataset.info), _payloads(dataset)
+    )
+    pixels, problems = np.zeros(256, np.int64), []
+    for problem, counts in track(checks, f"checking {dataset.split}", total):
+        pixels += counts
+        if problem:
+            problems.append(problem)
+    where = f"{dataset.data_dir}, split {dataset.split!r}"
+    raise_problems(where, total, problems)
+
+    ignored = int(pixels[dataset.info.ignore_label])
+    pixels[dataset.info.ignore_label] = 0
+    classes = tuple(pixels[: dataset.info.num_classes].tolist())
+    report = VerifyReport(total, classes, ignored)
+    if stamp is not None:
+        stamps[key] = {"state": state, "report": dataclasses.asdict(report)}
+        write_atomic(stamp, json.dumps(stamps, indent=1))
+    return report
+
+
+def _payloads(dataset):
+    """Pairs of a place and the payload there, None where it is corrupt.
+
+    A reader that meets a wrong checksum cannot go on, so the rest of that
+    shard is left out.
+    """
+    for number, path in enumerate(dataset.paths):
+        places = np.flatnonzero(dataset.records.file == number)
+        payloads = iter(tf.data.TFRecordDataset(path).prefetch(8))
+        for place in places:
+            start = int(dataset.records.offset[place])
+            shard = f"{os.path.basename(path)}, byte {start}"
+            try:
+                yield shard, next(payloads).numpy()
+            except tf.errors.DataLossError:
+                length = int(dataset.records.length[place])
+                spoiled = tfrecord.read_payload(path, start, length)
+                yield _describe(spoiled, shard), None
+                break
+
+
+def _check_record(info, item):
+    """What is wrong with a record, or None, and its pixels of each id."""
+    place, payload = item
+    try:
+        if payload is None:
+            raise UserError("the record is corrupt, its checksum is wrong")
+        example = tfrecord.deserialize_example(payload)
+        place = f"{example.filename} ({place})"
+        return None, check_pair(example.image, example.label, info)
+    except UserError as error:
+        return f"{place}: {error}", 0
+
+
+def _describe(spoiled, shard):
+    """The place of a corrupt record, with its name if that can be read."""
+    try:
+        return f"{tfrecord.deserialize_example(spoiled).filename} ({shard})"
+    except UserError:
+        return shard
+
+
+def _state(dataset):
+    """What must not have changed for an old verdict to hold."""
+    shards = {}
+    for path in dataset.paths:
+        stat = os.stat(path)
+        shards[os.path.basename(path)] = [stat.st_size, stat.st_mtime_ns]
+    return {
+        "shards": shards,
+        "classes": dataset.info.num_classes,
+        "ignore_label": dataset.info.ignore_label,
+    }
+
+
+def _read_stamps(stamp):
+    try:
+        stamps = json.loads(pathlib.Path(stamp).read_text()) if stamp else {}
+    except (OSError, ValueError):
+        return {}
+    return stamps if isinstance(stamps, dict) else {}

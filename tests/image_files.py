@@ -1,0 +1,45 @@
+"""Small encoded images for the tests of the data."""
+
+import io
+import json
+
+import numpy as np
+from PIL import Image
+
+
+def encode(array, kind="PNG", **options):
+    """An array, or a Pillow image, as the bytes of a file."""
+    buffer = io.BytesIO()
+    if isinstance(array, np.ndarray):
+        array = Image.fromarray(array)
+    array.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def decode(encoded):
+    """What Pillow reads from the bytes of a file."""
+    return np.asarray(Image.open(io.BytesIO(encoded)))
+
+
+def random_image(rng, height=12, width=16):
+    """Noise, uint8 `(height, width, 3)`."""
+    return rng.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def random_label(rng, height=12, width=16, ids=3):
+    """Noise of class ids, uint8 `(height, width)`."""
+    return rng.integers(0, ids, (height, width), np.uint8)
+
+
+def write_folder(root, names, classes=("a", "b", "c"), seed=0):
+    """A folder in the layout of `convert_folder`; names without suffix."""
+    rng = np.random.default_rng(seed)
+    for name in names:
+        image = root / "images" / f"{name}.jpg"
+        label = root / "labels" / f"{name}.png"
+        for path in (image, label):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(encode(random_image(rng), "JPEG"))
+        label.write_bytes(encode(random_label(rng)))
+    (root / "classes.json").write_text(json.dumps(classes))
+    return root

@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from image_files import decode, encode, random_image, random_label
+
+from deepgbass.data import pipeline, tfrecord
+from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
+from deepgbass.data.tfrecord import Example
+from deepgbass.errors import UserError
+
+COUNT = 10
+INFO = DatasetInfo("ten", ("a", "b"), ignore_label=11, splits={"train": COUNT})
+KINDS = ("JPEG", "PNG", "BMP")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Ten images of different sizes and formats; image i has the gray 20 i."""
+    path = tmp_path_factory.mktemp("ten")
+    rng = np.random.default_rng(0)
+    examples = []
+    for i in range(COUNT):
+        size = (40 + i, 50 + 2 * i)
+        image = np.full((*size, 3), 20 * i, np.uint8)
+        label = rng.choice(np.uint8([0, 1, 11]), size)
+        kind = KINDS[i % 3]
+        examples.append(Example(f"{i}", encode(image, kind), encode(label)))
+    tfrecord.write_split(examples, path, "train", 3)
+    INFO.save(path)
+    return path
+
+
+@pytest.fixture
+def dataset(data_dir):
+    return pipeline.load_dataset(data_dir, "train")
+
+
+def batches(dataset, count, **options):
+    values = {"crop_size": (32, 32), "batch_size": 4, "seed": 5} | options
+    data = pipeline.training_batches(dataset, **values)
+    return list(data.take(count).as_numpy_iterator())
+
+
+def seen(drawn):
+    """Which images the batches show, in order."""
+    return [round(float(image[0, 0, 0]) / 20) for b in drawn for image in b[0]]
+
+
+def assert_equal(first, second):
+    assert len(first) == len(second) > 0
+    for one, other in zip(first, second, strict=True):
+        for part in (0, 1):
+            np.testing.assert_array_equal(one[part], other[part])
+
+
+def test_examples_are_the_files_in_order(data_dir, dataset):
+    examples = list(dataset.examples())
+    assert len(examples) == len(dataset) == COUNT
+    payloads = tf.data.TFRecordDataset(list(dataset.paths))
+    for i, (example, payload) in enumerate(
+        zip(examples, payloads.as_numpy_iterator(), strict=True)
+    ):
+        source = tfrecord.deserialize_example(payload)
+        assert example["filename"] == source.filename == str(i)
+        assert example["image"].dtype == np.uint8
+        np.testing.assert_array_equal(example["image"], decode(source.image))
+        label = decode(source.label).astype(np.int32)
+        assert 11 in label
+        label[label == 11] = IGNORE_LABEL
+        assert example["label"].dtype == np.int32
+        np.testing.assert_array_equal(example["label"], label)
+
+
+def test_chosen_examples_come_in_the_chosen_order(dataset):
+    chosen = list(dataset.examples([7, 0, 7]))
+    assert [example["filename"] for example in chosen] == ["7", "0", "7"]
+    assert chosen[0]["image"].shape == (47, 64, 3)
+
+
+def test_batches_have_the_promised_types(dataset):
+    values = {"crop_size": (32, 48), "batch_size": 4, "seed": 0}
+    spec = pipeline.training_batches(dataset, **values).element_spec
+    assert spec[0] == tf.TensorSpec((4, 32, 48, 3), tf.float32)
+    assert spec[1] == tf.TensorSpec((4, 32, 48), tf.int32)
+    for image, label in batches(dataset, 3, crop_size=(32, 48)):
+        assert image.min() >= 0 and 50 < image.max() <= 255
+        assert set(np.unique(label)) == {0, 1, IGNORE_LABEL}
+
+
+def test_each_image_comes_once_an_epoch(dataset):
+    # 15 batches of 4 are 6 epochs of 10: batches cross the borders.
+    drawn = seen(batches(dataset, 15, min_scale=1.0))
+    epochs = [tuple(drawn[i : i + COUNT]) for i in range(0, 60, COUNT)]
+    assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
+    assert len(set(epochs)) == len(epochs)
+
+
+def test_order_does_not_favour_positions(dataset):
+    firsts = [
+        int(pipeline._position_to_index(np.int64(10 * epoch), COUNT, 3))
+        for epoch in range(400)
+    ]
+    counts = np.bincount(firsts, minlength=COUNT)
+    # Expected 40 each; 5 standard deviations of the binomial law are 30.
+    assert counts.min() > 10 and counts.max() < 70
+
+
+def test_parallelism_does_not_change_the_batches(dataset):
+    values = {"crop_size": (32, 32), "batch_size": 4, "seed": 5}
+    drawn = []
+    for threads in (1, 8):
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = threads
+        data = pipeline.training_batches(dataset, **values)
+        data = data.with_options(options).take(6)
+        drawn.append(list(data.as_numpy_iterator()))
+    assert_equal(*drawn)
+
+
+def test_start_step_continues_the_run(dataset):
+    assert_equal(batches(dataset, 8)[5:], batches(dataset, 3, start_step=5))
+
+
+def test_seeds_change_order_and_crops(dataset):
+    first, other = batches(dataset, 3), batches(dataset, 3, seed=6)
+    assert seen(first) != seen(other)
+    assert not np.array_equal(first[0][1], other[0][1])
+
+
+def test_an_image_is_augmented_anew_each_epoch(dataset):
+    drawn = batches(dataset, 20, batch_size=1)
+    order = seen(drawn)
+    again = order.index(order[0], COUNT)
+    assert not np.array_equal(drawn[0][1], drawn[again][1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_crop_of_a_decoded_part_is_that_of_the_whole(tmp_path, kind):
+    rng = np.random.default_rng(1)
+    image = encode(random_image(rng, 90, 120), kind)
+    label = random_label(rng, 90, 120)
+    tfrecord.write_split(
+        [Example("one", image, encode(label))], tmp_path, "train", 1
+    )
+    DatasetInfo("one", ("a", "b", "c")).save(tmp_path)
+    dataset = pipeline.load_dataset(tmp_path, "train")
+    drawn = batches(dataset, 4, batch_size=1)
+    for counter, (crop, taken) in enumerate(drawn):
+        expected = pipeline.augment.augment(
+            decode(image), label, (32, 32), np.int64([5, counter])
+        )
+        np.testing.assert_allclose(crop[0], expected[0], atol=0.02)
+        np.testing.assert_array_equal(taken[0], expected[1])
+
+
+def test_records_of_tf_deeplab_need_only_names(tmp_path, data_dir):
+    for path in data_dir.glob("*.tfrecord"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "dataset.json").write_text(
+        '{"name": "theirs", "class_names": ["a", "b"], "ignore_label": 11}'
+    )
+    assert len(pipeline.load_dataset(tmp_path, "train")) == COUNT
+
+
+def test_missing_description_split_or_directory_is_named(tmp_path, data_dir):
+    with pytest.raises(UserError, match="nowhere: no such directory"):
+        pipeline.load_dataset(tmp_path / "nowhere", "train")
+    with pytest.raises(UserError, match="split 'val'; there: train"):
+        pipeline.load_dataset(data_dir, "val")
+    (tmp_path / "train-00000-of-00001.tfrecord").touch()
+    with pytest.raises(UserError, match="dataset.json: not found"):
+        pipeline.load_dataset(tmp_path, "train")
+    DatasetInfo("none", ("a",)).save(tmp_path)
+    with pytest.raises(UserError, match="split 'train' is empty"):
+        pipeline.load_dataset(tmp_path, "train")
+
+
+def test_count_must_be_the_described_one(tmp_path, data_dir):
+    path = data_dir / "train-00000-of-00003.tfrecord"
+    (tmp_path / "train-00000-of-00001.tfrecord").write_bytes(path.read_bytes())
+    INFO.save(tmp_path)
+    with pytest.raises(UserError, match="3 records .* dataset.json says 10"):
+        pipeline.load_dataset(tmp_path, "train")

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from deepgbass.data import synthetic
+from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
+from deepgbass.data.pipeline import load_dataset
+from deepgbass.data.synthetic import SYNTHETIC, render_scene, write_synthetic
+from deepgbass.data.verify import verify_split
+from deepgbass.errors import UserError
+
+SMALL = {"train": 3, "val": 2, "size": (48, 64)}
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [
+        render_scene(np.random.default_rng(i), (96, 128)) for i in range(40)
+    ]
+
+
+def files(data_dir):
+    return {p.name: p.stat().st_mtime_ns for p in data_dir.iterdir()}
+
+
+def test_written_set_passes_the_check(tmp_path):
+    info = write_synthetic(tmp_path, **SMALL)
+    assert info == DatasetInfo.load(tmp_path)
+    assert info.splits == {"train": 3, "val": 2}
+    for split, count in info.splits.items():
+        assert verify_split(load_dataset(tmp_path, split)).images == count
+    example = next(load_dataset(tmp_path, "val").examples())
+    assert example["image"].shape == (48, 64, 3)
+
+
+def test_scenes_depend_on_seed_split_and_number_alone(tmp_path):
+    write_synthetic(tmp_path / "few", **SMALL)
+    write_synthetic(tmp_path / "more", **SMALL | {"train": 5})
+    write_synthetic(tmp_path / "other", **SMALL, seed=1)
+
+    def images(name, split):
+        return [
+            example["image"].tobytes()
+            for example in load_dataset(tmp_path / name, split).examples()
+        ]
+
+    assert images("few", "train") == images("more", "train")[:3]
+    assert images("few", "val") == images("more", "val")
+    together = images("more", "train") + images("more", "val")
+    assert len(set(together + images("other", "train"))) == 5 + 2 + 3
+
+
+def test_identical_set_is_kept_and_another_synthetic_one_replaced(tmp_path):
+    write_synthetic(tmp_path, **SMALL)
+    before = files(tmp_path)
+    write_synthetic(tmp_path, **SMALL)
+    assert files(tmp_path) == before
+    write_synthetic(tmp_path, **SMALL, seed=1)
+    assert files(tmp_path) != before
+    example = next(load_dataset(tmp_path, "train").examples())
+    write_synthetic(tmp_path, **SMALL)
+    back = next(load_dataset(tmp_path, "train").examples())
+    assert not np.array_equal(example["image"], back["image"])
+
+
+def test_spoiled_set_is_written_again(tmp_path):
+    write_synthetic(tmp_path, **SMALL)
+    (tmp_path / "val-00000-of-00002.tfrecord").unlink()
+    write_synthetic(tmp_path, **SMALL)
+    assert len(load_dataset(tmp_path, "val")) == 2
+
+
+def test_other_data_is_not_replaced(tmp_path):
+    DatasetInfo("mine", ("a",)).save(tmp_path)
+    with pytest.raises(UserError, match="another data set"):
+        write_synthetic(tmp_path, **SMALL)
+    assert DatasetInfo.load(tmp_path).name == "mine"
+
+
+def test_every_class_is_common_enough_to_learn(scenes):
+    labels = np.stack([label for _, label in scenes])
+    share = np.bincount(labels.ravel(), minlength=256) / labels.size
+    assert share[: SYNTHETIC.num_classes].min() > 0.012
+    assert share[0] < 0.75
+    assert 0.01 < share[IGNORE_LABEL] < 0.04
+    assert share[: SYNTHETIC.num_classes].sum() + share[IGNORE_LABEL] == 1
+
+
+def test_poles_are_one_to_three_pixels_wide(scenes):
+    widths = []
+    for _, label in scenes:
+        for row in label == synthetic._POLE:
+            edges = np.flatnonzero(np.diff(np.r_[0, row, 0].astype(np.int8)))
+            widths.extend(edges[1::2] - edges[::2])
+    counts = np.bincount(widths)
+    # Crossing poles and slant make a few runs wider.
+    assert counts[1:4].sum() > 0.95 * counts.sum()
+    assert np.all(counts[1:4] > 0.1 * counts.sum())
+
+
+def test_rings_have_holes(scenes):
+    holes = 0
+    for _, label in scenes:
+        ring = label == synthetic._RING
+        holes += (ndimage.binary_fill_holes(ring) & ~ring).sum() > 20
+    assert holes > 20
+
+
+def test_shapes_cannot_be_told_by_color_alone(scenes):
+    """The nearest mean colour of a class is a bad guess."""
+    pixels = np.concatenate([image.reshape(-1, 3) for image, _ in scenes])
+    ids = np.concatenate([label.ravel() for _, label in scenes])
+    for one, other in (("disc", "blob"), ("box", "ring")):
+        pair = [SYNTHETIC.class_names.index(name) for name in (one, other)]
+        colors = [np.float64(pixels[ids == i]) for i in pair]
+        means = np.stack([color.mean(0) for color in colors])
+        right = [
+            np.mean(np.argmin(((color[:, None] - means) ** 2).sum(-1), 1) == i)
+            for i, color in enumerate(colors)
+        ]
+        assert np.mean(right) < 0.8

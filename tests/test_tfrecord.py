@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from image_files import decode, encode, random_image, random_label
+
+from deepgbass.data import tfrecord
+from deepgbass.data.tfrecord import Example
+from deepgbass.errors import UserError
+
+
+def examples(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        Example(
+            f"ein bild {i}é.jpg",
+            encode(random_image(rng, 12 + i, 16), "JPEG"),
+            encode(random_label(rng, 12 + i, 16)),
+        )
+        for i in range(count)
+    ]
+
+
+def stored(data_dir, split="train"):
+    records = tf.data.TFRecordDataset(tfrecord.list_shards(data_dir, split))
+    return [
+        tfrecord.deserialize_example(payload)
+        for payload in records.as_numpy_iterator()
+    ]
+
+
+def test_source_bytes_and_order_are_kept(tmp_path):
+    written = examples(5)
+    tfrecord.write_split(written, tmp_path, "train", 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "train-00000-of-00002.tfrecord",
+        "train-00001-of-00002.tfrecord",
+    ]
+    assert stored(tmp_path) == written
+
+
+def test_shards_are_never_empty(tmp_path):
+    tfrecord.write_split(examples(3), tmp_path, "train", 8)
+    paths = tfrecord.list_shards(tmp_path, "train")
+    assert tfrecord.index_records(paths).file.tolist() == [0, 1, 2]
+
+
+def test_schema_is_that_of_tf_deeplab():
+    (example,) = examples(1)
+    record = tf.train.Example.FromString(tfrecord.serialize_example(example))
+    values = {
+        key: (*value.bytes_list.value, *value.int64_list.value)
+        for key, value in record.features.feature.items()
+    }
+    assert values == {
+        "image/encoded": (example.image,),
+        "image/filename": (example.filename.encode(),),
+        "image/format": (b"jpeg",),
+        "image/height": (12,),
+        "image/width": (16,),
+        "image/channels": (3,),
+        "image/segmentation/class/encoded": (example.label,),
+        "image/segmentation/class/format": (b"png",),
+    }
+
+
+def test_parse_gives_pixels_ids_and_name():
+    (example,) = examples(1)
+    parsed = tfrecord.parse_example(tfrecord.serialize_example(example))
+    np.testing.assert_array_equal(parsed["image"], decode(example.image))
+    np.testing.assert_array_equal(parsed["label"], decode(example.label))
+    assert parsed["filename"].numpy().decode() == example.filename
+
+
+def test_index_finds_each_payload(tmp_path):
+    written = examples(7)
+    tfrecord.write_split(written, tmp_path, "val", 3)
+    paths = tfrecord.list_shards(tmp_path, "val")
+    payloads = [
+        tfrecord.read_payload(paths[file], offset, length)
+        for file, offset, length in zip(
+            *tfrecord.index_records(paths), strict=True
+        )
+    ]
+    assert payloads == [tfrecord.serialize_example(e) for e in written]
+
+
+@pytest.mark.parametrize("missing", [1, 4, 100])
+def test_truncated_file_names_file_and_byte(tmp_path, missing):
+    tfrecord.write_split(examples(3), tmp_path, "train", 1)
+    (path,) = tfrecord.list_shards(tmp_path, "train")
+    last = tfrecord.index_records([path]).offset[-1] - 12
+    with open(path, "r+b") as file:
+        file.truncate(file.seek(0, 2) - missing)
+    with pytest.raises(UserError, match=f"{path}: the record at byte {last} "):
+        tfrecord.index_records([path])
+
+
+def test_file_cut_within_a_length_is_truncated_too(tmp_path):
+    tfrecord.write_split(examples(2), tmp_path, "train", 1)
+    (path,) = tfrecord.list_shards(tmp_path, "train")
+    last = tfrecord.index_records([path]).offset[-1] - 12
+    with open(path, "r+b") as file:
+        file.truncate(last + 5)
+    with pytest.raises(UserError, match=f"at byte {last} "):
+        tfrecord.index_records([path])
+
+
+def test_missing_shards_are_named(tmp_path):
+    tfrecord.write_split(examples(4), tmp_path, "train", 4)
+    (tmp_path / "train-00002-of-00004.tfrecord").unlink()
+    with pytest.raises(UserError, match="train-00002-of-00004.* is missing"):
+        tfrecord.list_shards(tmp_path, "train")
+    with pytest.raises(UserError, match="split 'val'; there: train"):
+        tfrecord.list_shards(tmp_path, "val")
+    with pytest.raises(UserError, match="no such directory"):
+        tfrecord.list_shards(tmp_path / "nowhere", "train")
+
+
+def test_shards_of_two_sets_are_refused(tmp_path):
+    tfrecord.write_split(examples(2), tmp_path, "train", 2)
+    path = tmp_path / "train-00000-of-00002.tfrecord"
+    path.rename(tmp_path / "train-00000-of-00001.tfrecord")
+    with pytest.raises(UserError, match="two different sets"):
+        tfrecord.list_shards(tmp_path, "train")
+
+
+def test_split_is_replaced_whole(tmp_path):
+    tfrecord.write_split(examples(6), tmp_path, "train", 6)
+    written = examples(3, seed=1)
+    tfrecord.write_split(written, tmp_path, "train", 2)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert stored(tmp_path) == written
+
+
+class _FailsAtTheEnd(list):
+    def __iter__(self):
+        yield from self[:-1]
+        raise OSError("disk")
+
+
+def test_failed_writing_leaves_the_old_split(tmp_path):
+    old = examples(3)
+    tfrecord.write_split(old, tmp_path, "train", 2)
+    with pytest.raises(OSError, match="disk"):
+        tfrecord.write_split(
+            _FailsAtTheEnd(examples(4, seed=1)), tmp_path, "train", 2
+        )
+    assert stored(tmp_path) == old
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_empty_split_is_refused(tmp_path):
+    with pytest.raises(UserError, match="train: there is no image"):
+        tfrecord.write_split([], tmp_path, "train", 2)
+
+
+@pytest.mark.parametrize("key", ["image/encoded", None])
+def test_foreign_record_is_refused(key):
+    features = {
+        "image/segmentation/class/encoded": tf.train.Feature(
+            bytes_list=tf.train.BytesList(value=[b"label"])
+        )
+    }
+    record = tf.train.Example(features=tf.train.Features(feature=features))
+    payload = record.SerializeToString() if key else b"\xff\xff nonsense"
+    with pytest.raises(UserError, match=key or "not a tf.train.Example"):
+        tfrecord.deserialize_example(payload)
