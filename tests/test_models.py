@@ -1,0 +1,264 @@
+import collections
+import functools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+from tf1_reference import assign, draw, variable_shapes
+
+from deepgbass.errors import UserError
+from deepgbass.keras_api import keras
+from deepgbass.models import build_model
+
+SMALL = {
+    "depth_multiplier": 0.25,
+    "aspp_channels": 16,
+    "decoder_channels": 8,
+    "num_classes": 5,
+}
+# Decoder, input size, output stride: even, odd and rectangular.
+NETWORKS = [
+    ("guided", (33, 49), 16),
+    ("deeplab_v3plus", (50, 64), 8),
+    (None, (47, 90), 32),
+]
+
+
+@functools.cache
+def network(decoder, size, output_stride):
+    keras.utils.set_random_seed(0)
+    return build_model(
+        decoder=decoder,
+        input_shape=(*size, 3),
+        output_stride=output_stride,
+        box_radius=2,
+        **SMALL,
+    )
+
+
+def images(model, batch=2):
+    shape = (batch, *model.input_shape[1:])
+    r = np.random.default_rng(0)
+    return r.uniform(0, 255, shape).astype("float32")
+
+
+def parameters(model):
+    return sum(math.prod(v.shape) for v in model.trainable_variables)
+
+
+def gflops(model):
+    """Two a multiply-accumulate, convolutions only (Table II's rule)."""
+    return 2e-9 * sum(
+        math.prod(layer.output.shape[1:3]) * math.prod(layer.weights[0].shape)
+        for layer in model.layers
+        if isinstance(
+            layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("decoder", "channels", "count", "giga"),
+    [
+        ("guided", 64, 2_731_507, 108.08),
+        ("guided", 256, 3_008_179, 155.85),
+        ("deeplab_v3plus", 64, 2_715_267, 103.90),
+        ("deeplab_v3plus", 256, 2_954_691, 142.00),
+        (None, 64, 2_797_907, 100.3),
+    ],
+)
+def test_sizes_are_those_of_table_2(decoder, channels, count, giga):
+    model = build_model(
+        decoder=decoder,
+        decoder_channels=channels,
+        input_shape=(1024, 2048, 3),
+    )
+    assert parameters(model) == count
+    assert gflops(model) == pytest.approx(giga, abs=0.05)
+
+
+def compare(model, taps, expected):
+    """Runs a model and compares tapped layers with the reference."""
+    names = [*taps.values(), "logits"]
+    outputs = [model.get_layer(name).output for name in names]
+    results = keras.Model(model.input, outputs)(expected["input"])
+    for key, ours in zip([*taps, "logits"], results, strict=True):
+        theirs = expected[key]
+        error = np.abs(ours - theirs).max() / np.abs(theirs).max()
+        assert error < 1e-5, f"{key}: {error}"
+
+
+TAPS = {
+    "l3": "expanded_conv_1_project_bn",
+    "l6": "expanded_conv_4_add",
+    "l10": "expanded_conv_8_add",
+    "l15": "expanded_conv_13_project_bn",
+    "l18": "expanded_conv_16_add",
+    "l23": "expanded_conv_21_project_bn",
+    "aspp_out": "concat_projection_relu",
+}
+
+
+def test_deeplab_v3plus_computes_what_tf1_deeplab_does(shared):
+    folder = shared / "fixtures/deeplab/mnedge_dlv3d256"
+    model = build_model(
+        decoder="deeplab_v3plus",
+        decoder_channels=256,
+        input_shape=(65, 129, 3),
+        align_corners=True,
+    )
+    shapes = variable_shapes(folder / "variables.txt")
+    assign(model, {name: draw(name, s) for name, s in shapes.items()})
+    taps = TAPS | {
+        "low_level": "expanded_conv_4_expand_relu",
+        "decoder_out": "decoder_conv1_pointwise_relu",
+    }
+    compare(model, taps, np.load(folder / "io.npz"))
+
+
+@pytest.mark.parametrize("output_stride", [8, 16, 32])
+def test_zoo_network_computes_what_tf1_deeplab_does(shared, output_stride):
+    folder = shared / "fixtures/deeplab/mnedge_zoo_cityscapes"
+    model = build_model(
+        decoder=None,
+        input_shape=(65, 129, 3),
+        output_stride=output_stride,
+        align_corners=True,
+        last_layer=24,
+    )
+    checkpoint = tf.train.load_checkpoint(str(folder / "model.ckpt"))
+    shapes = variable_shapes(folder / "variables.txt")
+    assign(model, {name: checkpoint.get_tensor(name) for name in shapes})
+    data = np.load(folder / "io.npz")
+    suffix = f"_os{output_stride}"
+    keys = {k.removesuffix(suffix): k for k in data if k.endswith(suffix)}
+    expected = {short: data[key] for short, key in keys.items()}
+    expected["input"] = data["input"]
+    assert parameters(model) == 3_603_283
+    compare(model, TAPS | {"features": "Conv_1_relu"}, expected)
+
+
+@pytest.mark.parametrize(("decoder", "size", "output_stride"), NETWORKS)
+def test_any_size_gives_logits_of_ceil_n_over_stride(
+    decoder, size, output_stride
+):
+    model = network(decoder, size, output_stride)
+    stride = 4 if decoder else output_stride
+    expected = [math.ceil(n / stride) for n in size]
+    assert list(model.output_shape) == [None, *expected, 5]
+
+
+@pytest.mark.parametrize(("decoder", "size", "output_stride"), NETWORKS)
+def test_training_reaches_every_weight_with_a_finite_gradient(
+    decoder, size, output_stride
+):
+    model = network(decoder, size, output_stride)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(images(model), training=True) - 1) ** 2)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    for v, g in zip(model.trainable_variables, gradients, strict=True):
+        assert np.isfinite(g).all(), v.name
+        assert np.abs(g).max() > 0, v.name
+
+
+def test_weights_and_architecture_survive_a_round_trip(tmp_path):
+    model = network(*NETWORKS[0])
+    image = images(model)
+    expected = model(image)
+    model.save_weights(tmp_path / "x.weights.h5")
+    # Quantisation-aware training clones a model through its layers' configs.
+    clone = keras.models.clone_model(model)
+    assert np.abs(clone(image) - expected).max() > 0
+    clone.load_weights(tmp_path / "x.weights.h5")
+    np.testing.assert_array_equal(clone(image), expected)
+
+
+def test_graph_is_flat_and_logits_are_float32_in_mixed_precision():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = build_model(**SMALL, input_shape=(33, 33, 3), batch_size=1)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert not any(isinstance(x, keras.Model) for x in model.layers)
+    assert model.get_layer("decoder_conv0_pointwise").output.dtype == "bfloat16"
+    assert model.output.dtype == "float32"
+    assert model.output_shape == (1, 9, 9, 5)
+
+
+def to_int8(model):
+    """Full-integer post-training quantisation at batch 1."""
+    function = tf.function(lambda x: model(x, training=False))
+    concrete = function.get_concrete_function(
+        tf.TensorSpec([1, *model.input_shape[1:]])
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [convert_variables_to_constants_v2(concrete)]
+    )
+    samples = images(model, 4)[:, None]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([x] for x in samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    return converter.convert()
+
+
+def test_int8_graph_is_what_the_edge_tpu_maps():
+    model = network(*NETWORKS[0])
+    interpreter = Interpreter(model_content=to_int8(model))
+    tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
+    assert {t["dtype"] for t in tensors.values()} == {np.int8, np.int32}
+    nodes = interpreter._get_ops_details()
+    assert collections.Counter(node["op_name"] for node in nodes) == {
+        # Backbone, ASPP, guide, coefficients, separable, logits.
+        "CONV_2D": 44 + 3 + 2 + 3 + 2 + 1,
+        # Backbone, box means, separable.
+        "DEPTHWISE_CONV_2D": 13 + 4 + 2,
+        # Scaled input, shortcuts (one more than at full width: layers 1 and 2
+        # are as wide), pooled branch, block: no batch norm is left loose.
+        "ADD": 1 + 16 + 1 + 1,
+        # Scaled input, window counts, products of the block.
+        "MUL": 1 + 4 + 3,
+        "SUB": 2,
+        "CONCATENATION": 2,
+        "MEAN": 1,
+        "RESIZE_BILINEAR": 1,
+    }
+    (resize,) = (n for n in nodes if n["op_name"] == "RESIZE_BILINEAR")
+    assert tuple(tensors[resize["inputs"][0]]["shape"]) == (1, 3, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("backbone", "resnet"),
+        ("decoder", "fpn"),
+        ("decoder_channels", 0),
+        ("num_classes", 2.5),
+        ("num_classes", True),
+        ("input_shape", (None, 64, 3)),
+        ("input_shape", (64, 64)),
+        ("input_shape", (64, 64, 1)),
+        ("input_shape", (16, 64, 3)),
+        ("output_stride", 4),
+        ("depth_multiplier", -1),
+        ("input_shape", None),
+        ("output_stride", "16"),
+        ("depth_multiplier", "1"),
+        ("aspp_rates", (6, 0)),
+        ("aspp_rates", None),
+        ("box_radius", 0),
+        ("last_layer", 10),
+        ("batch_norm_momentum", 2),
+        ("batch_norm_momentum", "0.9"),
+        ("batch_size", 0),
+    ],
+)
+def test_bad_arguments_are_named(argument, value):
+    with pytest.raises(UserError, match=f"^{argument}: "):
+        build_model(**{argument: value})
