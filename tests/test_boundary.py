@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from sbal_reference import CASES, load_case, magnitude
+
+from deepgbass import boundary
+
+
+def random_maps(shape, seed=0):
+    return np.random.default_rng(seed).random(shape, np.float32)
+
+
+def step(height=12, width=30):
+    """Two classes that meet upright in the middle."""
+    right = np.arange(width) >= width // 2
+    maps = np.stack([~right, right], axis=-1).astype(np.float32)
+    return np.broadcast_to(maps, (1, height, width, 2))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_fixtures_magnitudes_and_masks(shared, case):
+    data, configurations = load_case(shared, case)
+    labels, keep = data["labels"], data["labels"] != 255
+    for name, (noisy, temperature, normalizer) in configurations.items():
+        noise = data["gumbel"].astype(np.float32) if noisy else None
+        logits = tf.constant(data["logits"], tf.float32)
+        soft = boundary.soft_argmax(logits, temperature, noise)
+        truth = tf.one_hot(np.where(keep, labels, -1), logits.shape[-1])
+        for maps, xi, mask in (
+            (soft * keep[..., None], "xi", "M"),
+            (truth, "xi_hat", "M_hat"),
+        ):
+            got = boundary.gradient_magnitude(maps, normalizer)
+            # 2e-6 on the scale of the letter of the paper.
+            np.testing.assert_allclose(
+                got, data[f"{name}__{xi}"], rtol=0, atol=2e-6 / normalizer
+            )
+            masked = boundary.boundary_mask(got, 0.1) * keep[..., None]
+            np.testing.assert_array_equal(masked, data[f"{name}__{mask}"])
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 9, 1), (1, 13, 6, 3)])
+def test_magnitude_equals_the_float64_oracle(shape):
+    maps = random_maps(shape)
+    np.testing.assert_allclose(
+        boundary.gradient_magnitude(maps, 0.18),
+        magnitude(maps, 0.18),
+        atol=5e-6,
+    )
+
+
+def test_gradient_is_that_of_the_oracle():
+    maps = random_maps((1, 7, 6, 2))
+    direction = random_maps(maps.shape, seed=1).astype(np.float64) - 0.5
+    upstream = random_maps(maps.shape, seed=2)
+    with tf.GradientTape() as tape:
+        x = tf.constant(maps)
+        tape.watch(x)
+        value = tf.reduce_sum(boundary.gradient_magnitude(x, 1.0) * upstream)
+    gradient = tape.gradient(value, x).numpy()
+    plus, minus = (
+        (magnitude(maps + h * direction, 1.0) * upstream).sum()
+        for h in (1e-6, -1e-6)
+    )
+    expected = (plus - minus) / 2e-6
+    assert (gradient * direction).sum() == pytest.approx(expected, rel=1e-4)
+
+
+def test_unit_step_has_the_documented_profile():
+    row = boundary.gradient_magnitude(step(), 1.0)[0, 5, :, 1].numpy()
+    half = [0.18, 0.14, 0.10, 0.06, 0.02]
+    np.testing.assert_allclose(row[15:20], half, atol=3e-5)
+    np.testing.assert_allclose(row[10:15], half[::-1], atol=3e-5)
+    np.testing.assert_allclose(row[:10], 1e-3, atol=1e-6)
+
+
+def test_third_pixel_beside_a_step_is_a_boundary():
+    mask = boundary.boundary_mask(
+        boundary.gradient_magnitude(step(), 1.0), 0.1
+    ).numpy()
+    assert mask[0, :, :, 0].sum(axis=1).tolist() == [6] * 12
+
+
+def test_frame_is_no_boundary():
+    flat = tf.ones([1, 6, 7, 2])
+    np.testing.assert_allclose(
+        boundary.gradient_magnitude(flat, 1.0), 1e-3, rtol=1e-4
+    )
+
+
+def test_flipping_and_transposing_maps_does_so_to_magnitudes():
+    maps = random_maps((2, 9, 11, 3))
+    whole = boundary.gradient_magnitude(maps).numpy()
+    for turn in (
+        lambda x: x[:, ::-1],
+        lambda x: x[:, :, ::-1],
+        lambda x: x.transpose(0, 2, 1, 3),
+    ):
+        np.testing.assert_allclose(
+            boundary.gradient_magnitude(turn(maps)), turn(whole), atol=3e-6
+        )
+
+
+def test_shapes_may_be_unknown_while_tracing():
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 2])])
+    def traced(maps):
+        result = boundary.gradient_magnitude(maps)
+        assert result.shape.rank == 4
+        return result
+
+    maps = random_maps((1, 8, 10, 2))
+    np.testing.assert_allclose(
+        traced(maps), boundary.gradient_magnitude(maps), atol=1e-6
+    )
+
+
+def test_mask_passes_no_gradient_and_is_strict():
+    x = tf.constant([0.0, 0.1, 0.2])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        mask = boundary.boundary_mask(x, x[1])
+    assert mask.numpy().tolist() == [0, 0, 1]
+    assert tape.gradient(mask, x) is None
+
+
+def test_noise_is_standard_gumbel():
+    noise = boundary.gumbel_noise([200, 500], seed=(3, 4)).numpy()
+    assert noise.mean() == pytest.approx(np.euler_gamma, abs=0.02)
+    assert noise.std() == pytest.approx(np.pi / np.sqrt(6), abs=0.02)
+    assert np.isfinite(noise).all()
+
+
+def test_noise_repeats_with_its_seed_only():
+    one, same, other = (
+        boundary.gumbel_noise([50], seed).numpy()
+        for seed in ((1, 2), tf.constant([1, 2]), (1, 3))
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).all()
+    free = [boundary.gumbel_noise([50]).numpy() for _ in range(2)]
+    assert (free[0] != free[1]).any()
+
+
+def test_soft_argmax_nears_the_arg_max_of_the_noisy_logits():
+    logits, noise = random_maps((1, 4, 4, 3)), random_maps((1, 4, 4, 3), 1)
+    soft = boundary.soft_argmax(logits, 1e-4, noise).numpy()
+    np.testing.assert_array_equal(soft.argmax(-1), (logits + noise).argmax(-1))
+    np.testing.assert_allclose(soft.max(-1), 1, atol=1e-2)
+    expected = np.exp(2 * (logits + noise).astype(np.float64))
+    expected /= expected.sum(-1, keepdims=True)
+    np.testing.assert_allclose(
+        boundary.soft_argmax(logits, 0.5, noise), expected, rtol=1e-5
+    )
