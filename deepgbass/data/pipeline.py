@@ -8,6 +8,7 @@ is read by its offset when its turn comes.
 """
 
 import dataclasses
+import os
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +27,7 @@ class SegmentationDataset:
         data_dir: Its directory.
         split: Name of the split.
         paths: The shards in order.
+        sizes: Bytes of the shards.
         records: Where the records lie in them.
     """
 
@@ -33,6 +35,7 @@ class SegmentationDataset:
     data_dir: str
     split: str
     paths: tuple[str, ...]
+    sizes: tuple[int, ...]
     records: tfrecord.RecordIndex
 
     def __len__(self):
@@ -53,8 +56,7 @@ class SegmentationDataset:
             indices = range(len(self))
 
         def parse(index):
-            payload = tf.numpy_function(self.read, [index], tf.string)
-            example = tfrecord.parse_example(tf.ensure_shape(payload, ()))
+            example = tfrecord.parse_example(self.read(index))
             label = to_memory_label(example["label"], self.info.ignore_label)
             return example | {"label": tf.cast(label, tf.int32)}
 
@@ -63,10 +65,27 @@ class SegmentationDataset:
         for example in data.prefetch(2).as_numpy_iterator():
             yield example | {"filename": example["filename"].decode()}
 
-    def read(self, index) -> bytes:
-        """The serialized record of an image."""
-        file, offset, length = (column[index] for column in self.records)
-        return tfrecord.read_payload(self.paths[file], offset, length)
+    def read(self, index: tf.Tensor) -> tf.Tensor:
+        """The serialized record of an image, read by its place.
+
+        In TensorFlow alone: a Python function would need the interpreter's
+        lock, which the thread that ends an iteration holds while it waits
+        for the reads under way, for ever.
+        """
+        file = tf.gather(tf.constant(self.records.file), index)
+        offset = tf.gather(tf.constant(self.records.offset), index)
+        length = tf.gather(tf.constant(self.records.length), index)
+        size = tf.gather(tf.constant(self.sizes, tf.int64), file)
+        # The one record of the given length that is left between the parts
+        # before and after it.
+        record = tf.data.FixedLengthRecordDataset(
+            tf.gather(tf.constant(self.paths), file),
+            length,
+            header_bytes=offset,
+            footer_bytes=size - offset - length,
+            buffer_size=length,
+        )
+        return record.get_single_element()
 
 
 def load_dataset(data_dir, split: str) -> SegmentationDataset:
@@ -94,8 +113,9 @@ def load_dataset(data_dir, split: str) -> SegmentationDataset:
             f"{data_dir}: {found} records in the split {split!r}, but "
             f"dataset.json says {expected}: convert it again"
         )
+    sizes = tuple(os.path.getsize(path) for path in paths)
     return SegmentationDataset(
-        info, str(data_dir), split, tuple(paths), records
+        info, str(data_dir), split, tuple(paths), sizes, records
     )
 
 
@@ -138,8 +158,7 @@ def training_batches(
 
     def make_crop(counter):
         index = _position_to_index(counter, count, seed)
-        payload = tf.numpy_function(dataset.read, [index], tf.string)
-        features = tfrecord.parse_features(tf.ensure_shape(payload, ()))
+        features = tfrecord.parse_features(dataset.read(index))
         label = decoding.decode_label(features["label"])
         label = to_memory_label(label, dataset.info.ignore_label)
         geometry = augment.sample_geometry(

@@ -55,12 +55,12 @@ class MeanIoU:
         Raises:
             UserError: shapes, dtypes or ids are not as above.
         """
-        label, prediction = check_pair(
+        label, prediction, valid = check_pair(
             label, prediction, self.num_classes, self.ignore_label
         )
-        valid = label != self.ignore_label
         # One number for each (truth, prediction) pair: one count for all.
-        pairs = label[valid] * self.num_classes + prediction[valid]
+        pairs = label[valid].astype(np.int64) * self.num_classes
+        pairs += prediction[valid]
         counts = np.bincount(pairs, minlength=self._confusion.size)
         self._confusion += counts.reshape(self._confusion.shape)
 
@@ -71,7 +71,7 @@ class MeanIoU:
         union = confusion.sum(0) + confusion.sum(1) - hits
         total = confusion.sum()
         with np.errstate(invalid="ignore"):
-            per_class = np.where(union > 0, hits / union, np.nan)
+            per_class = hits / union
         return MeanIoUResult(
             miou=float(np.nanmean(per_class)) if total else float("nan"),
             per_class=per_class,
@@ -81,7 +81,11 @@ class MeanIoU:
 
 
 def check_pair(label, prediction, num_classes, ignore_label):
-    """A label map and its prediction as int64 arrays.
+    """A label map and its prediction as arrays, and where the label counts.
+
+    Returns:
+        Two integer arrays `(height, width)` in the dtypes given, and a bool
+        array, False where the label is ignored.
 
     Raises:
         UserError: they are not two integer maps of one size, or hold ids
@@ -100,14 +104,13 @@ def check_pair(label, prediction, num_classes, ignore_label):
             f"label is {label.shape} but prediction is {prediction.shape}; "
             "resize the prediction to the label"
         )
-    label, prediction = label.astype(np.int64), prediction.astype(np.int64)
     valid = label != ignore_label
     for name, array in (("label", label), ("prediction", prediction)):
-        ids = array[valid]
-        if ids.size and not 0 <= ids.min() <= ids.max() < num_classes:
-            worst = int(ids.min() if ids.min() < 0 else ids.max())
+        strange = valid & ((array < 0) | (array >= num_classes))
+        if strange.any():
+            ids = ", ".join(map(str, np.unique(array[strange])[:5]))
             raise UserError(
-                f"{name} holds id {worst}, which is neither a class (0 to "
+                f"{name} holds id {ids}, which is neither a class (0 to "
                 f"{num_classes - 1}) nor the ignore label {ignore_label}"
             )
-    return label, prediction
+    return label, prediction, valid
