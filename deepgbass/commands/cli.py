@@ -1,0 +1,73 @@
+"""What every command shares: strict flags, one-line errors, quiet TensorFlow.
+
+Commands import TensorFlow only after their flags were checked, so that a
+mistake is reported at once.
+"""
+
+import contextlib
+import os
+import sys
+
+from absl import app, flags, logging
+
+from deepgbass.errors import UserError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def run(main, positional=None):
+    """Runs an absl `main(argv)` the way all deepgbass commands run.
+
+    Unknown flags are refused by absl, which suggests the nearest name.
+    Leftover words are refused too, unless `positional` names what they are:
+    `--steps 100 --x = False` would otherwise be silently ignored.
+
+    Args:
+        main: function of `argv`, as for `absl.app.run`.
+        positional: str or None. What words after the flags mean (for the
+            error message), e.g. "images". None: there may be none.
+    """
+    module = sys.modules[main.__module__]
+    # absl shows the docstring and flags of `__main__`; a thin script or a
+    # console entry point has neither, so lend it those of the command.
+    sys.modules["__main__"].__doc__ = module.__doc__
+    for flag in flags.FLAGS.get_key_flags_for_module(module.__name__):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+
+    def guarded(argv):
+        if positional is None and len(argv) > 1:
+            raise app.UsageError(
+                f"unexpected words {argv[1:]}: flags are written --name=value"
+            )
+        logging.set_verbosity(logging.ERROR)
+        try:
+            main(argv)
+        except UserError as error:
+            sys.exit(f"error: {error}")
+
+    app.run(guarded)
+
+
+def import_tensorflow():
+    """Imports TensorFlow without its greetings, once flags were checked.
+
+    On a machine without a GPU it reports the missing drivers on stderr, from
+    C++ and regardless of its log level, at import and at the first operation.
+    """
+    with _silent_stderr():
+        import tensorflow as tf
+
+        tf.constant(0)
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as devnull:
+            os.dup2(devnull.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

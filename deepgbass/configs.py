@@ -1,0 +1,316 @@
+"""Experiment configuration: frozen dataclasses, validated when made.
+
+An experiment is an `ExperimentConfig`; its sections are the parts of the
+system. `with_overrides` applies `section.field=value` words; JSON is the form
+kept in a work directory. The named ones are in `presets.py`.
+"""
+
+import dataclasses
+import json
+import pathlib
+import types
+import typing
+from dataclasses import dataclass, field
+
+from deepgbass.errors import UserError
+
+BACKBONES = ("mobilenet_edgetpu",)
+DECODERS = ("guided", "deeplab_v3plus", "none")
+LOSSES = ("cross_entropy", "sbl", "sbal")
+OPTIMIZERS = ("adam", "sgd")
+
+
+def _require(condition, section, name, value, wanted):
+    if not condition:
+        raise UserError(f"{section}.{name} is {value!r}; it must be {wanted}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network (Figs. 1 and 2). See `deepgbass.build_model`.
+
+    Attributes:
+        decoder: "guided" (DGD), "deeplab_v3plus" (DLv3D) or "none".
+        decoder_channels: the k of DGD-k and DLv3D-k.
+        box_radius: radius in stride-4 pixels of the guided block's window.
+        batch_norm_momentum: None keeps the reference's 0.997 / 0.9997, which
+            need tens of thousands of steps to settle.
+    """
+
+    backbone: str = "mobilenet_edgetpu"
+    depth_multiplier: float = 1.0
+    output_stride: int = 16
+    aspp_channels: int = 256
+    aspp_rates: tuple[int, ...] = ()
+    decoder: str = "guided"
+    decoder_channels: int = 64
+    box_radius: int = 1
+    batch_norm_momentum: float | None = None
+
+    def __post_init__(self):
+        def check(condition, name, wanted):
+            _require(condition, "model", name, getattr(self, name), wanted)
+
+        check(self.backbone in BACKBONES, "backbone", f"one of {BACKBONES}")
+        check(self.decoder in DECODERS, "decoder", f"one of {DECODERS}")
+        check(self.output_stride in (8, 16, 32), "output_stride", "8, 16 or 32")
+        check(self.depth_multiplier > 0, "depth_multiplier", "above 0")
+        check(self.aspp_channels > 0, "aspp_channels", "above 0")
+        check(self.decoder_channels > 0, "decoder_channels", "above 0")
+        check(self.box_radius >= 1, "box_radius", "at least 1")
+        momentum = self.batch_norm_momentum
+        check(
+            momentum is None or 0 < momentum < 1,
+            "batch_norm_momentum",
+            "none or between 0 and 1",
+        )
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is read and how it is augmented (section IV.A).
+
+    Attributes:
+        source: "records" (TFRecords under --data_dir) or "synthetic" (the
+            embedded set, written below the work directory when absent).
+        crop_size: (height, width) of training crops, in pixels.
+        eval_size: (height, width) of the network's input in evaluation and
+            export, in pixels. Smaller images are padded, larger ones reduced;
+            both are undone, so that metrics are taken at native size.
+        min_scale, max_scale: range of the random scale factor.
+    """
+
+    source: str = "records"
+    train_split: str = "train"
+    eval_split: str = "val"
+    crop_size: tuple[int, int] = (512, 1024)
+    eval_size: tuple[int, int] = (1024, 2048)
+    min_scale: float = 0.5
+    max_scale: float = 2.0
+    flip: bool = True
+
+    def __post_init__(self):
+        def check(condition, name, wanted):
+            _require(condition, "data", name, getattr(self, name), wanted)
+
+        check(
+            self.source in ("records", "synthetic"),
+            "source",
+            "'records' or 'synthetic'",
+        )
+        for name in ("crop_size", "eval_size"):
+            check(
+                len(getattr(self, name)) == 2 and min(getattr(self, name)) > 0,
+                name,
+                "two numbers of pixels, height and width",
+            )
+        check(self.min_scale > 0, "min_scale", "above 0")
+        check(
+            self.max_scale >= self.min_scale, "max_scale", "at least min_scale"
+        )
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Training loss (eqs. 1-3).
+
+    Attributes:
+        name: "cross_entropy"; "sbl" = cross-entropy + sbl_weight * SBL (the
+            "+SBL" rows of Table I); "sbal" = wce_weight * SBL-WCE
+            + sbl_weight * SBL + ce_weight * cross-entropy (the full method).
+        wce_weight, sbl_weight: lambda 1 and lambda 2 of the paper, which
+            gives no values: 1 is measured to balance them (docs).
+        temperature: of the Gumbel softmax.
+        threshold: T of the boundary masks.
+        normalizer: divisor of the gradient magnitudes; 0.18 makes a unit
+            step 1.
+    """
+
+    name: str = "sbal"
+    wce_weight: float = 1.0
+    sbl_weight: float = 1.0
+    ce_weight: float = 0.0
+    noise: bool = True
+    temperature: float = 0.5
+    threshold: float = 0.1
+    normalizer: float = 0.18
+
+    def __post_init__(self):
+        def check(condition, name, wanted):
+            _require(condition, "loss", name, getattr(self, name), wanted)
+
+        check(self.name in LOSSES, "name", f"one of {LOSSES}")
+        for name in ("wce_weight", "sbl_weight", "ce_weight", "threshold"):
+            check(getattr(self, name) >= 0, name, "0 or above")
+        for name in ("temperature", "normalizer"):
+            check(getattr(self, name) > 0, name, "above 0")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Optimisation (section IV.A).
+
+    Attributes:
+        learning_rate: base rate: reached linearly over `warmup_steps`, then
+            decayed to 0 at `steps` as (1 - progress) ** `power`.
+        steps: all optimiser steps, warm-up included.
+        weight_decay: factor of half the squared norm of convolution kernels
+            (DeepLab's convention; not depthwise kernels, biases or batch
+            norm).
+        eval_every: steps between evaluations; 0 evaluates at the end alone.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 0.002
+    momentum: float = 0.9
+    power: float = 0.9
+    weight_decay: float = 4e-6
+    batch_size: int = 48
+    steps: int = 235_000
+    warmup_steps: int = 35_000
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 500
+    eval_every: int = 0
+
+    def __post_init__(self):
+        def check(condition, name, wanted):
+            _require(condition, "train", name, getattr(self, name), wanted)
+
+        check(self.optimizer in OPTIMIZERS, "optimizer", f"one of {OPTIMIZERS}")
+        for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
+            check(getattr(self, name) >= 1, name, "1 or above")
+        for name in ("eval_every", "weight_decay", "seed"):
+            check(getattr(self, name) >= 0, name, "0 or above")
+        check(self.learning_rate > 0, "learning_rate", "above 0")
+        check(self.power > 0, "power", "above 0")
+        check(0 <= self.momentum < 1, "momentum", "from 0 up to 1")
+        check(
+            0 <= self.warmup_steps < self.steps,
+            "warmup_steps",
+            f"from 0 up to train.steps = {self.steps}",
+        )
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """One experiment: everything that decides its result but the data."""
+
+    name: str = "custom"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def to_json(self):
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text, source="configuration"):
+        """Reads `to_json`'s form; fields left out keep their defaults.
+
+        Raises:
+            UserError: `text` is not JSON, or names an unknown field or a
+                value of the wrong type. `source` is named in the message.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{source} is not JSON: {error}") from None
+        return _build(cls, values, source)
+
+    def with_overrides(self, assignments):
+        """A copy with `section.field=value` words applied, all at once.
+
+        Raises:
+            UserError: a word does not parse, names no field, or its value is
+                not of the field's type or range.
+        """
+        values = dataclasses.asdict(self)
+        for assignment in assignments:
+            path, equals, text = assignment.partition("=")
+            section, dot, name = path.partition(".")
+            known = [
+                f"{outer}.{inner}"
+                for outer, fields in values.items()
+                if isinstance(fields, dict)
+                for inner in fields
+            ]
+            if not (equals and dot):
+                raise UserError(
+                    f"--set {assignment!r} is not of the form "
+                    "section.field=value"
+                )
+            if path not in known:
+                raise UserError(
+                    f"--set {path}: there is no such field; the fields are "
+                    + ", ".join(known)
+                )
+            values[section][name] = _parse(text)
+        return _build(type(self), values, "--set")
+
+
+def _parse(text):
+    """A word from the command line: JSON where it is, else a string."""
+    if text.lower() in ("none", "true", "false"):
+        return {"none": None, "true": True, "false": False}[text.lower()]
+    try:
+        # `crop_size=240,320` reads better than `crop_size=[240,320]`.
+        return json.loads(f"[{text}]" if "," in text else text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _build(cls, values, source):
+    """`cls` from plain values, each checked against its annotation."""
+    if not isinstance(values, dict):
+        raise UserError(f"{source}: {cls.__name__} must be an object")
+    fields = {f.name: f.type for f in dataclasses.fields(cls)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise UserError(
+            f"{source}: unknown field {unknown[0]!r} of {cls.__name__}; "
+            f"the fields are {', '.join(fields)}"
+        )
+    return cls(
+        **{
+            name: _build(fields[name], value, source)
+            if dataclasses.is_dataclass(fields[name])
+            else _coerce(fields[name], value, f"{source}: {name}")
+            for name, value in values.items()
+        }
+    )
+
+
+def _coerce(kind, value, what):
+    """`value` as `kind`, where nothing is lost by it."""
+    if isinstance(kind, types.UnionType):
+        if value is None:
+            return None
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if typing.get_origin(kind) is tuple:
+        item = typing.get_args(kind)[0]
+        values = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_coerce(item, v, what) for v in values)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise UserError(
+            f"{what} is {value!r}; it must be of type {kind.__name__}"
+        )
+    return value
+
+
+def load_config(workdir):
+    """The configuration that a work directory was made for.
+
+    Raises:
+        UserError: `workdir` is not a work directory.
+    """
+    path = pathlib.Path(workdir) / "config.json"
+    if not path.is_file():
+        raise UserError(
+            f"--workdir={workdir} has no config.json: it is not a work "
+            "directory yet; train.py --config=NAME makes one"
+        )
+    return ExperimentConfig.from_json(path.read_text(), str(path))

@@ -1,0 +1,92 @@
+"""Segments images: a colour overlay PNG for each.
+
+Examples:
+  python -m deepgbass.predict --model=runs/demo --output_dir=out photo.jpg
+  python -m deepgbass.predict --model=exports/camvid/model_int8.tflite \\
+      --output_dir=out street1.png street2.png
+
+The model is a work directory or a .tflite file with its description beside
+it. The overlay of NAME.jpg is NAME_overlay.png, at the image's own size.
+"""
+
+import pathlib
+
+from absl import app, flags
+
+from deepgbass.commands import cli
+from deepgbass.errors import UserError
+
+_MODEL = flags.DEFINE_string(
+    "model",
+    None,
+    "A work directory that train.py made, or a .tflite file.",
+    required=True,
+)
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir",
+    None,
+    "Folder for the overlays; made if absent.",
+    required=True,
+)
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace overlays that are there already."
+)
+
+
+def load_image(path):
+    """An image file as uint8 RGB `(height, width, 3)`, upright.
+
+    Raises:
+        UserError: the file is missing or not an image.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(upright.convert("RGB"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise UserError(f"{path} is not a readable image: {error}") from None
+
+
+def overlay_path(path, output_dir):
+    return pathlib.Path(output_dir) / f"{pathlib.Path(path).stem}_overlay.png"
+
+
+def main(argv):
+    paths = argv[1:]
+    if not paths:
+        raise app.UsageError("name the images to segment after the flags")
+    outputs = [overlay_path(path, _OUTPUT_DIR.value) for path in paths]
+    twice = {output for output in outputs if outputs.count(output) > 1}
+    if twice:
+        raise UserError(
+            f"{len(twice)} overlays would be written twice, e.g. "
+            f"{min(twice)}: rename images of the same name"
+        )
+    present = [output for output in outputs if output.exists()]
+    if present and not _OVERWRITE.value:
+        raise UserError(f"{present[0]} exists; --overwrite replaces it")
+    images = [load_image(path) for path in paths]
+    cli.import_tensorflow()
+    from deepgbass.predictors import load_predictor
+    from deepgbass.progress import track
+    from deepgbass.visualize import overlay, save_png
+
+    predictor = load_predictor(_MODEL.value)
+    colors = predictor.info.colors
+    pairs = list(zip(images, outputs, strict=True))
+    for image, output in track(pairs, "segmenting", len(pairs)):
+        save_png(output, overlay(image, predictor(image), colors))
+    print(f"{len(outputs)} overlays in {_OUTPUT_DIR.value}")
+
+
+def run():
+    cli.run(main, positional="images")
+
+
+if __name__ == "__main__":
+    run()

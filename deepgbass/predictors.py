@@ -1,0 +1,181 @@
+"""Predictors: an image of any size in, a label map of its size out.
+
+A network has one input size. Smaller images are padded at the bottom and
+right, larger ones reduced; both are undone on the logits, before the argmax.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from deepgbass.data.dataset_info import DatasetInfo
+from deepgbass.errors import UserError
+from deepgbass.experiment import restore_model
+
+# The grey that the network's input scaling turns into 0 (127.5), as a byte.
+PADDING = 128
+
+
+def letterbox(image, size):
+    """Fits an image into a network's input without changing its aspect.
+
+    Args:
+        image: uint8 array `(height, width, 3)`.
+        size: (height, width) of the network's input in pixels.
+
+    Returns:
+        (uint8 array `(*size, 3)`, (height, width) of the image's part of it,
+        at the top left).
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, size[0] / height, size[1] / width)
+    content = (
+        min(max(round(height * scale), 1), size[0]),
+        min(max(round(width * scale), 1), size[1]),
+    )
+    if content != (height, width):
+        resized = Image.fromarray(image).resize(
+            content[::-1], Image.Resampling.BILINEAR
+        )
+        image = np.asarray(resized)
+    padded = np.full((*size, 3), PADDING, np.uint8)
+    padded[: content[0], : content[1]] = image
+    return padded, content
+
+
+@tf.function(reduce_retracing=True)
+def logits_to_label(logits, size, content, native):
+    """Undoes `letterbox` on logits and takes the best class of each pixel.
+
+    Args:
+        logits: float `(1, h, w, num_classes)`, at any lower resolution.
+        size: (height, width) of the network's input.
+        content: (height, width) of the image's part of it.
+        native: (height, width) of the image as it came.
+
+    Returns:
+        int32 `native`.
+    """
+    logits = tf.image.resize(logits, size)[:, : content[0], : content[1]]
+    if tf.reduce_any(content != native):
+        logits = tf.image.resize(logits, native)
+    return tf.argmax(logits, axis=-1, output_type=tf.int32)[0]
+
+
+class Predictor:
+    """Maps a uint8 image `(height, width, 3)` to int32 labels of its size.
+
+    Attributes:
+        info: `DatasetInfo` of the classes that it predicts.
+        size: (height, width) of the network's input in pixels.
+    """
+
+    def __init__(self, info, size):
+        self.info = info
+        self.size = tuple(int(n) for n in size)
+
+    def __call__(self, image):
+        padded, content = letterbox(image, self.size)
+        logits = self.logits(padded)
+        shapes = (self.size, content, image.shape[:2])
+        label = logits_to_label(logits, *(tf.constant(s) for s in shapes))
+        return label.numpy()
+
+    def logits(self, image):
+        """float32 `(1, h, w, num_classes)` for a uint8 `(*size, 3)` image."""
+        raise NotImplementedError
+
+
+class KerasPredictor(Predictor):
+    """Predicts with a Keras network of static input size."""
+
+    def __init__(self, model, info):
+        super().__init__(info, model.input_shape[1:3])
+        self._call = tf.function(lambda x: model(x, training=False))
+
+    def logits(self, image):
+        return self._call(tf.cast(image[None], tf.float32))
+
+
+class TFLitePredictor(Predictor):
+    """Predicts with a `.tflite` file and the description beside it.
+
+    Args:
+        path: of `NAME.tflite`; `NAME.json`, which the export wrote, lies
+            beside it and gives the classes.
+
+    Raises:
+        UserError: either file is missing or not what it should be.
+    """
+
+    def __init__(self, path, num_threads=2):
+        path = pathlib.Path(path)
+        sidecar = path.with_suffix(".json")
+        if not sidecar.is_file():
+            raise UserError(
+                f"{path} has no {sidecar.name} beside it, which names its "
+                "classes; export_tflite.py writes both"
+            )
+        try:
+            description = json.loads(sidecar.read_text())
+            info = DatasetInfo.from_json(json.dumps(description["dataset"]))
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{sidecar} is not the description of a deepgbass model: "
+                f"{error!r}; export the model again"
+            ) from None
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=num_threads)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"{path} is not a TFLite model: {error}") from None
+        self._interpreter.allocate_tensors()
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+        super().__init__(info, self._input["shape"][1:3])
+
+    def logits(self, image):
+        self._interpreter.set_tensor(
+            self._input["index"], quantize(image[None], self._input)
+        )
+        self._interpreter.invoke()
+        output = self._interpreter.get_tensor(self._output["index"])
+        return tf.constant(dequantize(output, self._output))
+
+
+def quantize(values, details):
+    """Real values as the integers that a TFLite tensor holds for them."""
+    scale, zero_point = details["quantization"]
+    if scale == 0.0:
+        return values.astype(details["dtype"])
+    limits = np.iinfo(details["dtype"])
+    integers = np.rint(values / scale) + zero_point
+    return np.clip(integers, limits.min, limits.max).astype(details["dtype"])
+
+
+def dequantize(integers, details):
+    """The real values that a TFLite tensor's integers stand for."""
+    scale, zero_point = details["quantization"]
+    if scale == 0.0:
+        return integers.astype(np.float32)
+    return (integers.astype(np.float32) - zero_point) * np.float32(scale)
+
+
+def load_predictor(path):
+    """The predictor of a work directory or a `.tflite` file.
+
+    Raises:
+        UserError: `path` is neither, or holds no trained network.
+    """
+    path = pathlib.Path(path)
+    if path.suffix == ".tflite" and path.is_file():
+        return TFLitePredictor(path)
+    if path.is_dir():
+        model, _ = restore_model(path)
+        return KerasPredictor(model, DatasetInfo.load(path))
+    raise UserError(
+        f"--model={path} is neither a .tflite file nor a work directory"
+    )

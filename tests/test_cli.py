@@ -1,0 +1,75 @@
+"""Commands: help, mistyped flags and bad input, before TensorFlow loads."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+COMMANDS = {
+    "train": ["train.py"],
+    "export": ["export_tflite.py"],
+    "predict": ["-m", "deepgbass.predict"],
+    "ablation": ["-m", "deepgbass.ablation"],
+    "convert_folder": ["datasets/convert_folder.py"],
+    "convert_camvid": ["datasets/convert_camvid.py"],
+}
+
+
+def run(command, *words):
+    return subprocess.run(
+        [sys.executable, *COMMANDS[command], *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_usage_and_own_flags(command):
+    output = run(command, "--help").stdout
+    assert "Examples" in output or "python datasets/" in output
+    assert "--" in output
+
+
+def test_help_of_the_thin_script_is_that_of_the_command():
+    output = run("train", "--help").stdout
+    assert "--config" in output and "section.field=value" in output
+    assert "mode=" not in output  # the flag is listed, not assigned
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_mistyped_flags_are_refused(command):
+    result = run(command, "--wrokdir=x")
+    assert result.returncode != 0
+    assert "Unknown command line flag 'wrokdir'" in result.stderr
+
+
+def test_leftover_words_are_refused():
+    result = run("train", "--config=demo", "--workdir=x", "--mode", "=", "eval")
+    assert result.returncode != 0
+    result = run("train", "--config=demo", "--workdir=x", "steps=3")
+    assert result.returncode != 0
+    assert "steps=3" in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--config=cityscape"], "cityscape"),
+        (["--config=demo", "--set", "train.step=3"], "train.step"),
+        (["--config=demo", "--set", "train.steps=-3"], "train.steps"),
+    ],
+)
+def test_a_bad_configuration_is_one_line(tmp_path, words, named):
+    result = run("train", f"--workdir={tmp_path / 'w'}", *words)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ") and named in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "w").exists()
+
+
+def test_required_flags_are_named():
+    result = run("train")
+    assert result.returncode != 0 and "--workdir" in result.stderr
