@@ -7,7 +7,7 @@ Examples:
 
 Every row has the same schedule, seed and order of images. The command may be
 stopped at any moment; given again, it goes on where it was. The work
-directory gets a folder a row, table.json and report.html.
+directory gets a folder a row, table.json, table.md and report.html.
 """
 
 import dataclasses
@@ -87,7 +87,11 @@ def main(_):
     from deepgbass.data.pipeline import load_dataset
     from deepgbass.experiment import prepare_data_dir
     from deepgbass.progress import console
-    from deepgbass.run_report import print_metrics, report_runs
+    from deepgbass.run_report import (
+        markdown_table,
+        print_metrics,
+        report_runs,
+    )
     from deepgbass.training import Interrupted
 
     data_dir = prepare_data_dir(base, workdir, _DATA_DIR.value)
@@ -106,7 +110,9 @@ def main(_):
     write_atomic(workdir / "table.json", table)
     if _RESULTS.value:
         write_atomic(_RESULTS.value, table)
-    print_metrics({run.name: run.metrics for run in runs})
+    results = {run.name: run.metrics for run in runs}
+    write_atomic(workdir / "table.md", markdown_table(results))
+    print_metrics(results)
     console.print(f"Report: {report.resolve()}")
 
 

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
+import rich.box
 import rich.table
 
 from deepgbass.configs import load_config
@@ -100,17 +101,27 @@ def print_metrics(results):
             `deepgbass.evaluate` gives them.
     """
     rows = metrics_rows(results)
-    table = rich.table.Table(
-        *(
-            rich.table.Column(name, justify="left" if i < 2 else "right")
-            for i, name in enumerate(rows[0])
-        )
-    )
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    for name, value in rows[0].items():
+        numeric = not isinstance(value, str)
+        table.add_column(name, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(
-            *(v if isinstance(v, str) else f"{v:.3f}" for v in row.values())
-        )
+        table.add_row(*map(_cell, row.values()))
     console.print(table)
+
+
+def markdown_table(results):
+    """The table of `print_metrics` in Markdown."""
+    rows = metrics_rows(results)
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    lines += [[_cell(value) for value in row.values()] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cell(value):
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.3f}"
 
 
 def _eval_dataset(config, workdir, data_dir):

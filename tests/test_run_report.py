@@ -1,0 +1,67 @@
+"""Tables and reports of runs."""
+
+import pytest
+from tiny import SIZE, tiny_config, write_tiny
+
+from deepgbass.data.pipeline import load_dataset
+from deepgbass.evaluation import evaluate
+from deepgbass.experiment import make_model
+from deepgbass.history import History
+from deepgbass.predictors import KerasPredictor
+from deepgbass.run_report import Run, markdown_table, print_metrics, report_runs
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return load_dataset(write_tiny(tmp_path_factory.mktemp("data")), "val")
+
+
+def test_a_perfect_predictor_scores_one(dataset):
+    labels = iter([example["label"] for example in dataset.examples()])
+
+    def predict(image):
+        label = next(labels).copy()
+        label[label == 255] = 0
+        return label
+
+    metrics = evaluate(predict, dataset)
+    for name in ("miou", "mbf", "mbf_3px", "mbf_1px", "pixel_accuracy"):
+        assert metrics[name] == 1.0
+    assert metrics["images"] == 2 and metrics["split"] == "val"
+    assert "0.75" in metrics["tolerance"] and metrics["mbf_rule"]
+
+
+def test_tables_have_a_row_for_each_network_and_form(capsys):
+    metrics = {
+        "miou": 0.25,
+        "mbf": None,
+        "mbf_3px": 0.5,
+        "mbf_1px": 0.125,
+        "pixel_accuracy": 1.0,
+    }
+    results = {"a": {"float": metrics, "int8": metrics}}
+    lines = markdown_table(results).splitlines()
+    assert lines[2] == "| a | float | 0.250 | - | 0.500 | 0.125 | 1.000 |"
+    assert len(lines) == 4
+    print_metrics(results)
+    assert "0.125" in capsys.readouterr().out
+
+
+def test_report_of_two_runs_shows_both(dataset, tmp_path):
+    runs = []
+    for name in ("baseline", "ours"):
+        workdir = tmp_path / name
+        history = History(workdir / "history.jsonl")
+        for step in (1, 2):
+            history.write(step, {"total": 1 / step, "learning_rate": 0.1})
+        (workdir / "config.json").write_text(tiny_config().to_json())
+        model = make_model(tiny_config().model, 6, SIZE)
+        predictor = KerasPredictor(model, dataset.info)
+        metrics = evaluate(predictor, dataset)
+        runs.append(Run(name, workdir, predictor, {"float": metrics}))
+    report_runs(tmp_path / "report.html", "Two runs", runs, dataset)
+    page = (tmp_path / "report.html").read_text()
+    for text in ("Two runs", "baseline", "ours", "loss", "boundary errors"):
+        assert text in page
+    for name in dataset.info.class_names:
+        assert name in page
