@@ -5,7 +5,7 @@ python datasets/convert_folder.py --source=DIR --data_dir=DIR
 
 from absl import flags
 
-from deepgbass.commands.cli import run
+from deepgbass.commands import cli
 
 _SOURCE = flags.DEFINE_string(
     "source", None, "Folder with images/, labels/, classes.json.", required=True
@@ -20,6 +20,7 @@ _OVERWRITE = flags.DEFINE_bool(
 
 
 def main(_):
+    cli.import_tensorflow()
     from deepgbass.data.folder import convert_folder
 
     info = convert_folder(
@@ -32,4 +33,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    run(main)
+    cli.run(main)

@@ -1,0 +1,59 @@
+"""`train.py` as a process: killed, started again, asked to stop."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+from tiny import tiny_config, write_tiny
+
+DEADLINE = 240  # seconds
+
+
+def start(tmp_path):
+    return subprocess.Popen(
+        [sys.executable, "-u", "train.py"]
+        + [f"--config={tmp_path / 'tiny.json'}"]
+        + [f"--workdir={tmp_path / 'run'}", f"--data_dir={tmp_path / 'data'}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def wait_for_checkpoint_after(tmp_path, step):
+    folder = tmp_path / "run" / "checkpoints"
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        steps = [
+            int(path.stem.split("-")[1]) for path in folder.glob("ckpt-*.index")
+        ]
+        if any(found > step for found in steps):
+            return max(steps)
+        time.sleep(0.1)
+    raise AssertionError(f"no checkpoint after step {step}")
+
+
+@pytest.mark.slow
+def test_sigkill_then_sigterm(tmp_path):
+    write_tiny(tmp_path / "data")
+    config = tiny_config(steps=100_000, checkpoint_every=5)
+    (tmp_path / "tiny.json").write_text(config.to_json())
+
+    process = start(tmp_path)
+    killed_at = wait_for_checkpoint_after(tmp_path, 0)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+    process = start(tmp_path)
+    wait_for_checkpoint_after(tmp_path, killed_at + 10)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert "Resuming at step" in output
+    resumed_at = int(output.split("Resuming at step ")[1].split()[0])
+    assert resumed_at >= killed_at
+    assert "the same command continues there" in output
