@@ -22,6 +22,7 @@ _PUBLIC = {
     # Metrics.
     "MeanIoU": "deepgbass.metrics.mean_iou",
     "BoundaryF1": "deepgbass.metrics.boundary_f1",
+    "Tolerance": "deepgbass.metrics.boundary_f1",
     "boundary_f1": "deepgbass.metrics.boundary_f1",
     # Data.
     "DatasetInfo": "deepgbass.data.dataset_info",
@@ -31,6 +32,7 @@ _PUBLIC = {
     "PRESETS": "deepgbass.presets",
     "get_config": "deepgbass.presets",
     "evaluate": "deepgbass.evaluation",
+    "load_predictor": "deepgbass.predictors",
     "UserError": "deepgbass.errors",
 }
 

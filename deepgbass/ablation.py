@@ -81,20 +81,21 @@ def main(_):
         name: base.with_overrides(words) for name, words in spec.rows.items()
     }
     workdir = pathlib.Path(_WORKDIR.value)
-    if _RESULTS.value and pathlib.Path(_RESULTS.value).is_dir():
-        raise UserError(f"--results={_RESULTS.value} is a folder, not a file")
+    if _RESULTS.value:
+        # Now, not after hours: an unusable path raises here.
+        results = pathlib.Path(_RESULTS.value)
+        results.parent.mkdir(parents=True, exist_ok=True)
+        if results.is_dir():
+            raise UserError(f"--results={results} is a folder, not a file")
     cli.import_tensorflow()
-    from deepgbass.data.pipeline import load_dataset
-    from deepgbass.experiment import prepare_data_dir
+    from deepgbass.experiment import open_split
     from deepgbass.progress import console
-    from deepgbass.run_report import (
-        markdown_table,
-        print_metrics,
-        report_runs,
-    )
+    from deepgbass.run_report import report_runs
+    from deepgbass.run_tables import markdown_table, print_metrics
     from deepgbass.training import Interrupted
 
-    data_dir = prepare_data_dir(base, workdir, _DATA_DIR.value)
+    dataset = open_split(base, workdir, _DATA_DIR.value, base.data.eval_split)
+    data_dir = dataset.data_dir  # one for all rows
     runs = []
     for name, config in configs.items():
         console.rule(name)
@@ -103,10 +104,9 @@ def main(_):
         except Interrupted as interruption:
             print(interruption)
             sys.exit(interruption.status)
-    dataset = load_dataset(data_dir, base.data.eval_split)
     report = workdir / "report.html"
     report_runs(report, f"Ablation: {_TABLE.value}", runs, dataset)
-    table = json.dumps(_table(base, runs), indent=2) + "\n"
+    table = json.dumps(_table(spec, base, runs), indent=2) + "\n"
     write_atomic(workdir / "table.json", table)
     if _RESULTS.value:
         write_atomic(_RESULTS.value, table)
@@ -119,11 +119,11 @@ def main(_):
 def _run_row(name, config, workdir, data_dir):
     """Trains, evaluates and exports one row, as far as it is not done."""
     from deepgbass.export.exporter import export
-    from deepgbass.run_report import evaluate_run
+    from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
     from deepgbass.training import train
 
     row_dir = workdir / "".join(c if c.isalnum() else "_" for c in name)
-    train(config, row_dir, data_dir)
+    train(config, row_dir, data_dir, CheckpointMeter(row_dir, data_dir))
     run = evaluate_run(config, row_dir, data_dir, name)
     exported = export(
         row_dir,
@@ -134,9 +134,9 @@ def _run_row(name, config, workdir, data_dir):
     return dataclasses.replace(run, metrics=exported.metrics)
 
 
-def _table(base, runs):
+def _table(spec, base, runs):
     """What `results/` keeps: the numbers and how to make them again."""
-    from deepgbass.report import versions
+    from deepgbass.versions import versions
 
     return {
         "command": shlex.join(
@@ -144,7 +144,10 @@ def _table(base, runs):
         ),
         "config": json.loads(base.to_json()),
         "versions": versions(),
-        "rows": [{"name": run.name, **run.metrics} for run in runs],
+        "rows": [
+            {"name": run.name, "set": spec.rows[run.name], **run.metrics}
+            for run in runs
+        ],
     }
 
 

@@ -7,6 +7,7 @@ kept in a work directory. The named ones are in `presets.py`.
 
 import dataclasses
 import json
+import math
 import pathlib
 import types
 import typing
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from deepgbass.errors import UserError
 
 BACKBONES = ("mobilenet_edgetpu",)
-DECODERS = ("guided", "deeplab_v3plus", "none")
+DECODERS = ("guided", "deeplab_v3plus", None)
+REDUCTIONS = ("weights", "mean", "sum")
 LOSSES = ("cross_entropy", "sbl", "sbal")
 OPTIMIZERS = ("adam", "sgd")
 
@@ -30,7 +32,7 @@ class ModelConfig:
     """The network (Figs. 1 and 2). See `deepgbass.build_model`.
 
     Attributes:
-        decoder: "guided" (DGD), "deeplab_v3plus" (DLv3D) or "none".
+        decoder: "guided" (DGD), "deeplab_v3plus" (DLv3D) or None.
         decoder_channels: the k of DGD-k and DLv3D-k.
         box_radius: radius in stride-4 pixels of the guided block's window.
         batch_norm_momentum: None keeps the reference's 0.997 / 0.9997, which
@@ -42,7 +44,7 @@ class ModelConfig:
     output_stride: int = 16
     aspp_channels: int = 256
     aspp_rates: tuple[int, ...] = ()
-    decoder: str = "guided"
+    decoder: str | None = "guided"
     decoder_channels: int = 64
     box_radius: int = 1
     batch_norm_momentum: float | None = None
@@ -124,6 +126,8 @@ class LossConfig:
         threshold: T of the boundary masks.
         normalizer: divisor of the gradient magnitudes; 0.18 makes a unit
             step 1.
+        reduction: of eq. 3: "weights", "mean" or "sum"; see
+            `deepgbass.SBALoss`.
     """
 
     name: str = "sbal"
@@ -134,12 +138,14 @@ class LossConfig:
     temperature: float = 0.5
     threshold: float = 0.1
     normalizer: float = 0.18
+    reduction: str = "weights"
 
     def __post_init__(self):
         def check(condition, name, wanted):
             _require(condition, "loss", name, getattr(self, name), wanted)
 
         check(self.name in LOSSES, "name", f"one of {LOSSES}")
+        check(self.reduction in REDUCTIONS, "reduction", f"one of {REDUCTIONS}")
         for name in ("wce_weight", "sbl_weight", "ce_weight", "threshold"):
             check(getattr(self, name) >= 0, name, "0 or above")
         for name in ("temperature", "normalizer"):
@@ -201,6 +207,18 @@ class ExperimentConfig:
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self):
+        for name in ("crop_size", "eval_size"):
+            size = getattr(self.data, name)
+            _require(
+                min(size) > self.model.output_stride,
+                "data",
+                name,
+                size,
+                f"above model.output_stride = {self.model.output_stride} "
+                "pixels each way",
+            )
 
     def to_json(self):
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
@@ -294,7 +312,7 @@ def _coerce(kind, value, what):
         return tuple(_coerce(item, v, what) for v in values)
     if kind is float and type(value) is int:
         return float(value)
-    if type(value) is not kind:
+    if type(value) is not kind or value in (math.inf, -math.inf):
         raise UserError(
             f"{what} is {value!r}; it must be of type {kind.__name__}"
         )
@@ -313,4 +331,17 @@ def load_config(workdir):
             f"--workdir={workdir} has no config.json: it is not a work "
             "directory yet; train.py --config=NAME makes one"
         )
-    return ExperimentConfig.from_json(path.read_text(), str(path))
+    return read_config(path)
+
+
+def read_config(path):
+    """The configuration in a JSON file.
+
+    Raises:
+        UserError: the file is not one; the message names it.
+    """
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not a text file in UTF-8") from None
+    return ExperimentConfig.from_json(text, str(path))

@@ -3,17 +3,12 @@
 import math
 
 from deepgbass.errors import UserError
-from deepgbass.metrics.boundary_f1 import BoundaryF1, Tolerance
+from deepgbass.metrics.boundary_f1 import DEFAULTS, BoundaryF1
 from deepgbass.metrics.mean_iou import MeanIoU
 from deepgbass.progress import track
 
-# Most networks differ by a pixel or three, which 0.75 % of the diagonal (4.5
-# pixels at CamVid's size) cannot see.
-TOLERANCES = {
-    "mbf": Tolerance(0.0075),
-    "mbf_3px": Tolerance(3, "px"),
-    "mbf_1px": Tolerance(1, "px"),
-}
+# Names of the tolerances in `DEFAULTS`.
+MBF_NAMES = ("mbf", "mbf_3px", "mbf_1px")
 
 
 def evaluate(predict, dataset, max_images=None):
@@ -39,7 +34,7 @@ def evaluate(predict, dataset, max_images=None):
         raise UserError(f"max_images is {max_images}; it must be 1 or above")
     info = dataset.info
     mean_iou = MeanIoU(info.num_classes)
-    boundary_f1 = BoundaryF1(info.num_classes, TOLERANCES.values())
+    boundary_f1 = BoundaryF1(info.num_classes, DEFAULTS)
     count = min(len(dataset), max_images or len(dataset))
     examples = dataset.examples(range(count))
     for example in track(examples, f"evaluating {dataset.split}", count):
@@ -47,7 +42,7 @@ def evaluate(predict, dataset, max_images=None):
         mean_iou.update(example["label"], prediction)
         boundary_f1.update(example["label"], prediction)
     iou = mean_iou.result()
-    boundary = dict(zip(TOLERANCES, boundary_f1.result(), strict=True))
+    boundary = dict(zip(MBF_NAMES, boundary_f1.result(), strict=True))
     return {
         "miou": _plain(iou.miou),
         **{name: _plain(result.mbf) for name, result in boundary.items()},

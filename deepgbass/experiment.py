@@ -1,15 +1,24 @@
 """An experiment's parts, made from its configuration and work directory."""
 
+import dataclasses
 import pathlib
 
 import tensorflow as tf
 
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
+from deepgbass.data.pipeline import load_dataset
+from deepgbass.data.synthetic import write_synthetic
+from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
 from deepgbass.models import build_model
+
+_VERIFIED = "verified.json"
+
+# What a run that was killed early may have left in its folder.
+_OWN = ("data", "dataset.json", _VERIFIED)
 
 
 def make_model(config, num_classes, size, batch_size=None):
@@ -21,7 +30,7 @@ def make_model(config, num_classes, size, batch_size=None):
     """
     return build_model(
         backbone=config.backbone,
-        decoder=None if config.decoder == "none" else config.decoder,
+        decoder=config.decoder,
         decoder_channels=config.decoder_channels,
         num_classes=num_classes,
         input_shape=(*size, 3),
@@ -49,64 +58,102 @@ def make_loss(config):
         temperature=config.temperature,
         threshold=config.threshold,
         normalizer=config.normalizer,
+        reduction=config.reduction,
     )
 
 
-def prepare_data_dir(config, workdir, data_dir):
-    """The folder of records to use; the embedded set is written on demand.
+def open_split(config, workdir, data_dir, split):
+    """Opens and verifies a split of the experiment's data.
+
+    Args:
+        config: `ExperimentConfig`.
+        workdir: remembers there that the split was verified, so that an
+            unchanged one is read only once.
+        data_dir: folder of records; the embedded set needs none and is
+            written below `workdir` when it is not there.
+        split: name of the split.
+
+    Returns:
+        `SegmentationDataset`.
 
     Raises:
-        UserError: the experiment reads records and `data_dir` is not given.
+        UserError: `data_dir` is needed and not given, or the data are bad.
     """
     if config.data.source == "synthetic":
-        from deepgbass.data.synthetic import write_synthetic
-
-        data_dir = pathlib.Path(data_dir or pathlib.Path(workdir) / "data")
+        data_dir = data_dir or pathlib.Path(workdir) / "data"
         write_synthetic(data_dir)
-        return data_dir
-    if not data_dir:
+    elif not data_dir:
         raise UserError(
             f"--config={config.name} reads TFRecords: give their folder as "
             "--data_dir (datasets/README.md says how to make them)"
         )
-    return pathlib.Path(data_dir)
+    dataset = load_dataset(data_dir, split)
+    verify_split(dataset, pathlib.Path(workdir) / _VERIFIED)
+    return dataset
 
 
 def checkpoint_dir(workdir):
     return pathlib.Path(workdir) / "checkpoints"
 
 
-def claim_workdir(config, info, workdir):
-    """Makes `workdir` this experiment's, or makes sure that it already is.
+def check_workdir(config, workdir):
+    """Makes sure that `workdir` is new or this experiment's; writes nothing.
 
     Raises:
         UserError: the folder holds another experiment, or files that are
-            not an experiment's. Nothing is overwritten.
+            not an experiment's.
     """
     workdir = pathlib.Path(workdir)
-    path = workdir / "config.json"
-    if path.exists():
-        require_same(config, info, workdir)
+    if (workdir / "config.json").exists():
+        found = load_config(workdir)
+        _refuse(workdir, _differences(found, config, vars(config)))
         return
-    foreign = sorted(p.name for p in workdir.glob("*") if p.name != "data")
+    if workdir.exists() and not workdir.is_dir():
+        raise UserError(f"--workdir={workdir} is a file, not a folder")
+    foreign = sorted(
+        path.name
+        for path in workdir.glob("*")
+        if path.name not in _OWN and not path.name.startswith(".")
+    )
     if foreign:
         raise UserError(
             f"--workdir={workdir} holds other files ({foreign[0]}, ...) "
             "and no config.json; choose an empty or new folder"
         )
+
+
+def claim_workdir(config, info, workdir):
+    """Makes `workdir` this experiment's, once its data were found good.
+
+    Raises:
+        UserError: it was made for another data set.
+    """
+    path = pathlib.Path(workdir) / "config.json"
+    if path.exists():
+        if DatasetInfo.load(workdir) != info:
+            _refuse(workdir, ["the data set"])
+        return
+    # config.json comes last: it says that the rest is there.
     info.save(workdir)
     write_atomic(path, config.to_json())
 
 
-def require_same(config, info, workdir):
-    """Makes sure that `workdir` was made for this experiment and data set.
+def require_same_network(config, info, workdir):
+    """Makes sure that a work directory's network serves a configuration.
+
+    For evaluation and export, where data and training may differ.
 
     Raises:
-        UserError: it was not; the message names the fields that differ.
+        UserError: the networks differ, or the classes.
     """
-    differences = _differences(load_config(workdir), config)
-    if DatasetInfo.load(workdir) != info:
-        differences.append("the data set")
+    differences = _differences(load_config(workdir), config, ("model",))
+    trained = DatasetInfo.load(workdir)
+    if trained.class_names != info.class_names:
+        differences.append("the classes of the data set")
+    _refuse(workdir, differences)
+
+
+def _refuse(workdir, differences):
     if differences:
         raise UserError(
             f"--workdir={workdir} holds another experiment, which differs in "
@@ -115,17 +162,19 @@ def require_same(config, info, workdir):
         )
 
 
-def _differences(found, wanted):
+def _differences(found, wanted, sections):
     """Fields in which two configurations differ, as readable words."""
     words = []
-    for section in ("model", "data", "loss", "train"):
-        old = vars(getattr(found, section))
-        new = vars(getattr(wanted, section))
-        words += [
-            f"{section}.{name} ({old[name]!r} there, {new[name]!r} asked for)"
-            for name in new
-            if old[name] != new[name]
-        ]
+    for section in sections:
+        old, new = getattr(found, section), getattr(wanted, section)
+        if dataclasses.is_dataclass(new):
+            words += [
+                f"{section}.{name} ({was!r} there, {now!r} asked for)"
+                for (name, was), now in zip(
+                    vars(old).items(), vars(new).values(), strict=True
+                )
+                if was != now
+            ]
     return words
 
 
@@ -158,13 +207,22 @@ def restore_model(workdir, size=None, batch_size=None):
         batch_size,
     )
     step = tf.Variable(0, dtype=tf.int64)
+    restore(tf.train.Checkpoint(model=model, step=step), path)
+    return model, int(step)
+
+
+def restore(checkpoint, path):
+    """Reads a checkpoint file into all objects of a `tf.train.Checkpoint`.
+
+    Raises:
+        UserError: the file is damaged or does not fit.
+    """
     try:
-        status = tf.train.Checkpoint(model=model, step=step).restore(path)
+        status = checkpoint.restore(path)
         status.expect_partial().assert_existing_objects_matched()
     except (AssertionError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"checkpoint {path} does not fit the network of "
-            f"{workdir}/config.json: {reason}"
+            f"checkpoint {path} is damaged or does not fit ({reason}); to go "
+            "on from an older one, name it in the file 'checkpoint' beside it"
         ) from None
-    return model, int(step)

@@ -35,7 +35,8 @@ def read_curves(path):
     curves = {}
     for line in _lines(pathlib.Path(path)):
         for name, value in line.items():
-            if name != "step":
+            # None is a metric that could not be measured.
+            if name != "step" and value is not None:
                 curves.setdefault(name, []).append((line["step"], value))
     return curves
 

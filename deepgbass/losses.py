@@ -143,7 +143,7 @@ class SBALoss:
             "ce": scene.mean_crossentropy(),
         }
         factors = (self.wce_weight, self.sbl_weight, self.ce_weight)
-        # A term without weight is left out, so that it costs no time.
+        # No gradient is computed through a term without weight.
         total = tf.add_n(
             [f * x for f, x in zip(factors, parts.values(), strict=True) if f]
         )
@@ -243,7 +243,9 @@ class _Scene:
             labels = labels[..., 0]
         _check_shapes(labels.shape, logits.shape, least_size)
         labels = tf.cast(labels, tf.int32)
-        if logits.shape[1:3] != labels.shape[1:3]:
+        low, full = logits.shape[1:3], labels.shape[1:3]
+        # Unknown sizes compare as equal, and may differ all the same.
+        if low != full or not low.is_fully_defined():
             logits = tf.image.resize(logits, tf.shape(labels)[1:])
         is_valid = labels != ignore_label
         # Cross-entropy of an id outside the classes is NaN, even times 0.

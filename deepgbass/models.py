@@ -1,15 +1,13 @@
 """`build_model`: backbone -> ASPP -> decoder -> logits."""
 
 from deepgbass.backbones.mobilenet_edgetpu import LOW_LEVEL, mobilenet_edgetpu
+from deepgbass.configs import BACKBONES, DECODERS
 from deepgbass.decoders.deeplab_v3plus import deeplab_v3plus_decoder
 from deepgbass.decoders.guided import DeepGuidedDecoder
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
 from deepgbass.layers.aspp import aspp
 from deepgbass.layers.conv import HEAD
-
-BACKBONES = ("mobilenet_edgetpu",)
-DECODERS = ("guided", "deeplab_v3plus", None)
 
 
 def build_model(

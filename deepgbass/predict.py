@@ -9,7 +9,9 @@ The model is a work directory or a .tflite file with its description beside
 it. The overlay of NAME.jpg is NAME_overlay.png, at the image's own size.
 """
 
+import contextlib
 import pathlib
+import tempfile
 
 from absl import app, flags
 
@@ -40,15 +42,34 @@ def load_image(path):
         UserError: the file is missing or not an image.
     """
     import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
+
+    with _open_image(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def check_header(path):
+    """Makes sure, without decoding it, that a file looks like an image.
+
+    Raises:
+        UserError: the file is missing, not an image, or far too large.
+    """
+    with _open_image(path):
+        pass
+
+
+@contextlib.contextmanager
+def _open_image(path):
+    """A file as a Pillow image; what goes wrong with it is a `UserError`."""
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(upright.convert("RGB"))
+            yield image
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+    # Pillow's decoders raise whatever the broken bytes make of them.
+    except Exception as error:
         raise UserError(f"{path} is not a readable image: {error}") from None
 
 
@@ -56,31 +77,60 @@ def overlay_path(path, output_dir):
     return pathlib.Path(output_dir) / f"{pathlib.Path(path).stem}_overlay.png"
 
 
-def main(argv):
-    paths = argv[1:]
-    if not paths:
-        raise app.UsageError("name the images to segment after the flags")
-    outputs = [overlay_path(path, _OUTPUT_DIR.value) for path in paths]
+def overlay_paths(paths, output_dir):
+    """The overlay of each image.
+
+    Raises:
+        UserError: two images would have the same.
+    """
+    outputs = [overlay_path(path, output_dir) for path in paths]
     twice = {output for output in outputs if outputs.count(output) > 1}
     if twice:
         raise UserError(
             f"{len(twice)} overlays would be written twice, e.g. "
             f"{min(twice)}: rename images of the same name"
         )
+    return outputs
+
+
+def require_writable(folder):
+    """Makes a folder if absent, and a file in it that vanishes at once.
+
+    Raises:
+        UserError: either fails.
+    """
+    try:
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"--output_dir={folder} cannot be written: {error.strerror}"
+        ) from None
+
+
+def main(argv):
+    paths = argv[1:]
+    if not paths:
+        raise app.UsageError("name the images to segment after the flags")
+    outputs = overlay_paths(paths, _OUTPUT_DIR.value)
+    for path in paths:
+        check_header(path)
+    require_writable(_OUTPUT_DIR.value)
     present = [output for output in outputs if output.exists()]
     if present and not _OVERWRITE.value:
         raise UserError(f"{present[0]} exists; --overwrite replaces it")
-    images = [load_image(path) for path in paths]
     cli.import_tensorflow()
     from deepgbass.predictors import load_predictor
     from deepgbass.progress import track
     from deepgbass.visualize import overlay, save_png
 
     predictor = load_predictor(_MODEL.value)
-    colors = predictor.info.colors
-    pairs = list(zip(images, outputs, strict=True))
-    for image, output in track(pairs, "segmenting", len(pairs)):
-        save_png(output, overlay(image, predictor(image), colors))
+    pairs = list(zip(paths, outputs, strict=True))
+    for path, output in track(pairs, "segmenting", len(pairs)):
+        image = load_image(path)
+        label = predictor(image)
+        save_png(output, overlay(image, label, predictor.info.colors))
     print(f"{len(outputs)} overlays in {_OUTPUT_DIR.value}")
 
 

@@ -109,33 +109,38 @@ class TFLitePredictor(Predictor):
             beside it and gives the classes.
 
     Raises:
-        UserError: either file is missing or not what it should be.
+        UserError: either file is missing or not what it should be, or they
+            do not belong together.
     """
 
     def __init__(self, path, num_threads=2):
         path = pathlib.Path(path)
         sidecar = path.with_suffix(".json")
-        if not sidecar.is_file():
-            raise UserError(
-                f"{path} has no {sidecar.name} beside it, which names its "
-                "classes; export_tflite.py writes both"
-            )
-        try:
-            description = json.loads(sidecar.read_text())
-            info = DatasetInfo.from_json(json.dumps(description["dataset"]))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{sidecar} is not the description of a deepgbass model: "
-                f"{error!r}; export the model again"
-            ) from None
+        info = _read_info(path, sidecar)
         try:
             self._interpreter = Interpreter(str(path), num_threads=num_threads)
-        except (ValueError, RuntimeError) as error:
-            raise UserError(f"{path} is not a TFLite model: {error}") from None
-        self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
-        super().__init__(info, self._input["shape"][1:3])
+            self._interpreter.allocate_tensors()
+            (self._input,) = self._interpreter.get_input_details()
+            (self._output,) = self._interpreter.get_output_details()
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"{path} is not a TFLite model that runs here: {reason}"
+            ) from None
+        # The signature, unlike the shape, says where a size is not fixed.
+        shape = self._input["shape_signature"].tolist()
+        if shape[:1] + shape[3:] != [1, 3] or min(shape) < 1:
+            raise UserError(
+                f"{path} has the input {shape}, want one RGB image of fixed "
+                "size, [1, height, width, 3]; export the model again"
+            )
+        output = self._output["shape"].tolist()
+        if len(output) != 4 or output[-1] != info.num_classes:
+            raise UserError(
+                f"{path} has the output {output}, but {sidecar.name} names "
+                f"{info.num_classes} classes; export both together again"
+            )
+        super().__init__(info, shape[1:3])
 
     def logits(self, image):
         self._interpreter.set_tensor(
@@ -144,6 +149,27 @@ class TFLitePredictor(Predictor):
         self._interpreter.invoke()
         output = self._interpreter.get_tensor(self._output["index"])
         return tf.constant(dequantize(output, self._output))
+
+
+def _read_info(path, sidecar):
+    try:
+        description = json.loads(sidecar.read_text(encoding="utf-8"))
+        if not isinstance(description, dict) or "dataset" not in description:
+            raise UserError("no key 'dataset'")
+        return DatasetInfo.from_json(json.dumps(description["dataset"]))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} has no {sidecar.name} beside it, which names its "
+            "classes; export_tflite.py writes both"
+        ) from None
+    except OSError as error:
+        reason = error.strerror
+        raise UserError(f"{sidecar} cannot be read: {reason}") from None
+    except ValueError as error:
+        raise UserError(
+            f"{sidecar} is not the description of a deepgbass model: "
+            f"{error}; export the model again"
+        ) from None
 
 
 def quantize(values, details):

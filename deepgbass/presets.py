@@ -7,6 +7,7 @@ from deepgbass.configs import (
     ExperimentConfig,
     ModelConfig,
     TrainConfig,
+    read_config,
 )
 from deepgbass.errors import UserError
 
@@ -53,7 +54,7 @@ def get_config(name):
         return PRESETS[name]
     path = pathlib.Path(name)
     if path.suffix == ".json" and path.is_file():
-        return ExperimentConfig.from_json(path.read_text(), str(path))
+        return read_config(path)
     raise UserError(
         f"--config={name} is neither a preset ({', '.join(sorted(PRESETS))}) "
         "nor a JSON file"

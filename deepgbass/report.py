@@ -26,25 +26,22 @@ when it is opened, which its content security policy also enforces.
 import base64
 import datetime
 import html
-import importlib.metadata
 import io
 import json
 import math
 import numbers
-import platform
 import re
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from deepgbass import __version__
 from deepgbass.files import write_atomic
 from deepgbass.plots import averaged, line_color, line_plot, points_per_mark
 from deepgbass.report_page import PAGE, STYLE
+from deepgbass.versions import versions
 from deepgbass.visualize import enlarge
 
-_PACKAGES = ("tensorflow", "tf_keras", "numpy")
 _WIDEST = 1024
 
 
@@ -150,17 +147,6 @@ def write_report(
         body=body,
     )
     write_atomic(path, document)
-
-
-def versions():
-    """Name -> version of Python and the packages that decide the numbers."""
-    found = {"deepgbass": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _text(value):

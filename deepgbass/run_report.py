@@ -1,27 +1,15 @@
 """The report of trained runs: one at the end of training, several compared."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping
 
 import numpy as np
-import rich.box
-import rich.table
 
-from deepgbass.configs import load_config
-from deepgbass.data.pipeline import load_dataset
-from deepgbass.evaluation import evaluate
-from deepgbass.experiment import (
-    prepare_data_dir,
-    require_same,
-    restore_model,
-)
-from deepgbass.files import write_atomic
 from deepgbass.history import read_curves
-from deepgbass.predictors import KerasPredictor, Predictor
-from deepgbass.progress import console
+from deepgbass.predictors import Predictor
 from deepgbass.report import Panel, Table, write_report
+from deepgbass.run_tables import metrics_rows
 from deepgbass.visualize import BOUNDARY_COLORS, boundary_errors, colorize
 
 PANELS = 4
@@ -45,107 +33,6 @@ class Run:
     metrics: Mapping[str, Mapping]
 
 
-def measure_checkpoint(workdir, data_dir=None):
-    """Measures a work directory's newest checkpoint, for the curves.
-
-    Returns:
-        dict: `miou` and `mbf`, shares in 0..1.
-    """
-    config = load_config(workdir)
-    dataset = _eval_dataset(config, workdir, data_dir)
-    model, _ = restore_model(workdir)
-    metrics = evaluate(KerasPredictor(model, dataset.info), dataset)
-    return {name: metrics[name] for name in ("miou", "mbf")}
-
-
-def evaluate_run(config, workdir, data_dir=None, name="float"):
-    """Measures a trained work directory; writes metrics.json and report.html.
-
-    Args:
-        config: `ExperimentConfig`, which must be the work directory's.
-        workdir: folder that train.py made.
-        data_dir: folder of records; not needed for the embedded set.
-        name: what to call the network.
-
-    Returns:
-        `Run`.
-
-    Raises:
-        UserError: another experiment's folder, no checkpoint, bad data.
-    """
-    workdir = pathlib.Path(workdir)
-    dataset = _eval_dataset(config, workdir, data_dir)
-    require_same(config, dataset.info, workdir)
-    model, step = restore_model(workdir)
-    predictor = KerasPredictor(model, dataset.info)
-    parameters = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
-    metrics = {
-        "step": step,
-        "parameters": parameters,
-        **evaluate(predictor, dataset),
-    }
-    write_atomic(workdir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    run = Run(name, workdir, predictor, {"float": metrics})
-    path = workdir / "report.html"
-    report_runs(path, f"{config.name} at step {step}", [run], dataset)
-    print_metrics({name: run.metrics})
-    console.print(f"Report: {path.resolve()}")
-    return run
-
-
-def print_metrics(results):
-    """Prints one table: a row for every network and form.
-
-    Args:
-        results: dict of network -> form ("float", "int8") -> metrics, as
-            `deepgbass.evaluate` gives them.
-    """
-    rows = metrics_rows(results)
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    for name, value in rows[0].items():
-        numeric = not isinstance(value, str)
-        table.add_column(name, justify="right" if numeric else "left")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    console.print(table)
-
-
-def markdown_table(results):
-    """The table of `print_metrics` in Markdown."""
-    rows = metrics_rows(results)
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[_cell(value) for value in row.values()] for row in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _cell(value):
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else f"{value:.3f}"
-
-
-def _eval_dataset(config, workdir, data_dir):
-    data_dir = prepare_data_dir(config, workdir, data_dir)
-    return load_dataset(data_dir, config.data.eval_split)
-
-
-def metrics_rows(results):
-    """The same as dicts, column -> cell."""
-    return [
-        {
-            "network": name,
-            "form": form,
-            "mIoU": metrics["miou"],
-            "mBF 0.75 %": metrics["mbf"],
-            "mBF 3 px": metrics["mbf_3px"],
-            "mBF 1 px": metrics["mbf_1px"],
-            "pixel accuracy": metrics["pixel_accuracy"],
-        }
-        for name, forms in results.items()
-        for form, metrics in forms.items()
-    ]
-
-
 def report_runs(path, title, runs, dataset):
     """Writes one HTML report on one or more runs on the same split.
 
@@ -157,7 +44,6 @@ def report_runs(path, title, runs, dataset):
     """
     info = dataset.info
     some = next(iter(runs[-1].metrics.values()))
-    last = runs[-1].metrics
     write_report(
         path,
         title=title,
@@ -166,8 +52,8 @@ def report_runs(path, title, runs, dataset):
             f"mBF: {some['mbf_rule']}, tolerance {some['tolerance']}."
         ),
         highlights={
-            f"{label} ({form})": metrics[key]
-            for form, metrics in last.items()
+            f"{label}, {runs[-1].name} ({form})": metrics[key]
+            for form, metrics in runs[-1].metrics.items()
             for label, key in (("mIoU", "miou"), ("mBF", "mbf"))
         },
         tables=[
@@ -211,7 +97,7 @@ def _class_rows(runs):
 def _curves(runs):
     """Plots of what was measured over the steps, one line a run."""
     names = {
-        "total": "loss",
+        "total": "training loss (of each run, by its own definition)",
         "learning_rate": "learning rate",
         "miou": "mIoU",
         "mbf": "mBF",

@@ -1,7 +1,7 @@
 """The training loop: one experiment, from its configuration to a checkpoint.
 
-A run may be stopped at any moment, by Ctrl-C, SIGTERM, SIGKILL or a power
-cut; the same call continues it at the newest checkpoint.
+A run may be stopped at any moment, by Ctrl-C, SIGTERM or SIGKILL; the same
+call continues it at the newest checkpoint.
 """
 
 import math
@@ -12,8 +12,7 @@ import threading
 import tensorflow as tf
 
 from deepgbass import experiment
-from deepgbass.data.pipeline import load_dataset, training_batches
-from deepgbass.data.verify import verify_split
+from deepgbass.data.pipeline import training_batches
 from deepgbass.errors import UserError
 from deepgbass.history import History
 from deepgbass.keras_api import keras
@@ -55,13 +54,13 @@ def train(config, workdir, data_dir=None, on_eval=None):
         Interrupted: SIGTERM or Ctrl-C; the run can be continued.
     """
     workdir = pathlib.Path(workdir)
-    data_dir = experiment.prepare_data_dir(config, workdir, data_dir)
-    dataset = load_dataset(data_dir, config.data.train_split)
+    experiment.check_workdir(config, workdir)
+    # The split for evaluation too: its faults would show hours later.
+    dataset, _ = (
+        experiment.open_split(config, workdir, data_dir, split)
+        for split in (config.data.train_split, config.data.eval_split)
+    )
     experiment.claim_workdir(config, dataset.info, workdir)
-    for split in (config.data.train_split, config.data.eval_split):
-        verify_split(
-            load_dataset(data_dir, split), workdir / f"verified_{split}.json"
-        )
     loop = _Loop(config, workdir, dataset)
     if loop.step >= config.train.steps:
         console.print(f"Trained already: {workdir} is at step {loop.step}")
@@ -108,7 +107,7 @@ class _Loop:
         path = self.manager.latest_checkpoint
         if path is None:
             return
-        self.manager.checkpoint.restore(path).assert_consumed()
+        experiment.restore(self.manager.checkpoint, path)
         console.print(
             f"Resuming at step {self.step} of {self.config.train.steps} "
             f"(checkpoint {path})"
@@ -127,7 +126,7 @@ class _Loop:
         gradients = tape.gradient(objective, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self.step_variable.assign_add(1)
-        return parts
+        return parts | {"gradient_norm": tf.linalg.global_norm(gradients)}
 
     def run(self, on_eval):
         train, data = self.config.train, self.config.data
@@ -167,7 +166,7 @@ class _Loop:
                 if saves:
                     self.manager.save(checkpoint_number=step)
                     self.writer.flush()
-                if stop.requested and not last:
+                if stop.requested:
                     raise Interrupted(
                         f"stopped at step {step} of {train.steps}, which is "
                         "saved; the same command continues there",
@@ -175,27 +174,31 @@ class _Loop:
                     )
                 if evaluates:
                     with progress.paused():
-                        self.history.write(step, on_eval())
+                        self._record(step, "eval", on_eval())
 
     def _log(self, step, parts, progress):
         parts = {name: float(value) for name, value in parts.items()}
         # Checked before every save: a broken state would be the newest one.
         if not all(math.isfinite(value) for value in parts.values()):
+            newest = self.manager.latest_checkpoint or "none yet"
             raise UserError(
-                f"the loss is not finite at step {step}: {parts}; the newest "
-                f"checkpoint, {self.manager.latest_checkpoint}, is sound; a "
-                "lower --set train.learning_rate usually helps"
+                f"loss or gradient is not finite at step {step}: {parts}; "
+                f"newest sound checkpoint: {newest}; a lower --set "
+                "train.learning_rate usually helps"
             )
-        speed = progress.update(step, parts["total"])
         values = {
             **parts,
             "learning_rate": float(self.optimizer.learning_rate),
-            "images_per_second": speed,
+            "images_per_second": progress.update(step, parts["total"]),
         }
+        self._record(step, "train", values)
+
+    def _record(self, step, group, values):
         self.history.write(step, values)
         with self.writer.as_default(step):
             for name, value in values.items():
-                tf.summary.scalar(f"train/{name}", value)
+                if value is not None:
+                    tf.summary.scalar(f"{group}/{name}", value)
 
 
 class _StopRequests:

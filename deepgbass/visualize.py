@@ -5,11 +5,8 @@ only the exported model runs. Images are RGB `(height, width, 3)` with values
 0..255, labels are class ids `(height, width)`; what is drawn is uint8 RGB.
 """
 
-import functools
-import pathlib
-
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from scipy.spatial import cKDTree
 
 from deepgbass.errors import UserError
@@ -23,13 +20,9 @@ BOUNDARY_COLORS = {
     "wrong class": (240, 90, 230),
     "ignored": (78, 78, 84),
 }
-"""Meaning -> colour of `boundary_errors`, in the form that `legend` takes."""
+"""Meaning -> colour of `boundary_errors`."""
 
 IGNORED = (38, 38, 42)
-
-_PAPER, _INK = (255, 255, 255), (30, 34, 40)
-_GAP = 8
-_FONT_SIZE = 16
 
 
 def colorize(label, colors, ignore_label=255):
@@ -168,84 +161,6 @@ def boundary_matches(label, prediction, tolerance=DEFAULT, ignore_label=255):
     return found, missed, false
 
 
-def panel(rows, titles):
-    """Sets images in a grid under a strip of column titles.
-
-    Images narrower than half of 320 px are enlarged by a whole factor
-    without smoothing, so that their pixels can be told apart.
-
-    Args:
-        rows: list of rows, each a list of images `(height, width, 3)`, as
-            many as titles. Sizes may differ; cells are centred.
-        titles: list of str, one a column.
-
-    Returns:
-        uint8 array `(height, width, 3)` on white.
-
-    Raises:
-        UserError: a row has another number of images than there are titles.
-    """
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(titles):
-            raise UserError(
-                f"row {number} has {len(row)} images but there are "
-                f"{len(titles)} titles; give one title a column"
-            )
-    cells = [[enlarge(_as_picture(image)) for image in row] for row in rows]
-    font = _font(_FONT_SIZE)
-    widths = [
-        max([round(font.getlength(title))] + [c.shape[1] for c in column])
-        for title, column in zip(titles, zip(*cells, strict=True), strict=True)
-    ]
-    heights = [max(cell.shape[0] for cell in row) for row in cells]
-    lefts = np.cumsum([_GAP, *(width + _GAP for width in widths)])
-    strip = _FONT_SIZE + 2 * _GAP
-    tops = np.cumsum([strip, *(height + _GAP for height in heights)])
-
-    canvas = Image.new("RGB", (int(lefts[-1]), int(tops[-1])), _PAPER)
-    draw = ImageDraw.Draw(canvas)
-    for title, left, width in zip(titles, lefts, widths, strict=False):
-        middle = (int(left) + width // 2, strip // 2)
-        draw.text(middle, title, _INK, font, anchor="mm")
-    for row, top, height in zip(cells, tops, heights, strict=False):
-        for cell, left, width in zip(row, lefts, widths, strict=False):
-            x = int(left) + (width - cell.shape[1]) // 2
-            y = int(top) + (height - cell.shape[0]) // 2
-            canvas.paste(Image.fromarray(cell), (x, y))
-    return np.asarray(canvas)
-
-
-def legend(names, colors, width=960):
-    """Draws swatches with their names, as many to a line as fit.
-
-    Args:
-        names: list of str, e.g. the class names or `BOUNDARY_COLORS`.
-        colors: `(names, 3)` RGB, 0..255.
-        width: width in pixels, e.g. that of the panel above it.
-
-    Returns:
-        uint8 array `(height, width, 3)` on white.
-    """
-    font, side = _font(_FONT_SIZE), _FONT_SIZE
-    line = side + _GAP
-    places, x, y = [], _GAP, _GAP
-    for name in names:
-        extent = side + _GAP + round(font.getlength(name))
-        if x > _GAP and x + extent > width:
-            x, y = _GAP, y + line
-        places.append((x, y))
-        x += extent + 2 * _GAP
-    canvas = Image.new("RGB", (width, y + line), _PAPER)
-    draw = ImageDraw.Draw(canvas)
-    for (x, y), name, color in zip(places, names, colors, strict=True):
-        box = (x, y, x + side - 1, y + side - 1)
-        draw.rectangle(box, tuple(int(v) for v in color), outline=_INK)
-        draw.text(
-            (x + side + _GAP, y + side // 2), name, _INK, font, anchor="lm"
-        )
-    return np.asarray(canvas)
-
-
 def enlarge(picture, least_width=320):
     """Repeats pixels by the greatest whole factor within `least_width`."""
     factor = max(1, least_width // picture.shape[1])
@@ -296,13 +211,3 @@ def _thicken(mask, width):
         for x in range(width):
             grown |= padded[y : y + height, x : x + columns]
     return grown
-
-
-@functools.cache
-def _font(size):
-    # Matplotlib ships DejaVu Sans, which knows the letters of most languages;
-    # Pillow's own font has ASCII alone. Imported here because it is slow.
-    import matplotlib
-
-    path = pathlib.Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
-    return ImageFont.truetype(str(path), size)

@@ -9,18 +9,27 @@ from deepgbass.data.dataset_info import IGNORE_LABEL
 CROP = (40, 56)
 
 
+def take_crop(image, label, seed, **ranges):
+    """One crop of an image and its label, as the pipeline takes it."""
+    geometry = augment.sample_geometry(
+        tf.shape(label), CROP, tf.stack([7, seed]), **ranges
+    )
+    return (
+        augment.warp_image(image, (0, 0), geometry, CROP),
+        augment.warp_label(label, geometry, CROP),
+    )
+
+
 def run_eager(image, label, seeds, **ranges):
     for seed in seeds:
-        crop = augment.augment(image, label, CROP, [7, seed], **ranges)
+        crop = take_crop(image, label, seed, **ranges)
         yield [part.numpy() for part in crop]
 
 
 def run_in_tf_data(image, label, seeds, **ranges):
     # Eager and graph execution take different paths: conditionals, shapes.
     data = tf.data.Dataset.from_tensor_slices(np.int64(seeds)).map(
-        lambda seed: augment.augment(
-            image, label, CROP, tf.stack([7, seed]), **ranges
-        )
+        lambda seed: take_crop(image, label, seed, **ranges)
     )
     assert data.element_spec[0].shape == (*CROP, 3)
     assert data.element_spec[1].shape == CROP

@@ -1,5 +1,6 @@
 """Bad data ends a run before training starts, in one line that names it."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from conftest import ROOT
 from image_files import encode, random_image, random_label
 from tiny import SIZE, tiny_config
 
-from deepgbass import training
+from deepgbass import experiment, training
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.tfrecord import Example, write_split
 from deepgbass.errors import UserError
@@ -59,6 +60,9 @@ def test_a_bad_example_is_named(tmp_path, monkeypatch, fault, split):
         named,
         split,
     )
+    # Mended and converted again, the same folder serves.
+    assert not (tmp_path / "run" / "config.json").exists()
+    experiment.check_workdir(tiny_config(), tmp_path / "run")
 
 
 def test_a_truncated_record_is_named(tmp_path, monkeypatch):
@@ -84,6 +88,19 @@ def test_absent_data_is_named(tmp_path, monkeypatch):
     expect_refusal(
         tmp_path / "nowhere", tmp_path / "run", monkeypatch, "nowhere"
     )
+
+
+@pytest.mark.parametrize("source", ["records", "synthetic"])
+def test_a_foreign_folder_stays_as_it_is(tmp_path, source):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.csv").write_text("1")
+    (tmp_path / "thesis.txt").write_text("mine")
+    data = dataclasses.replace(tiny_config().data, source=source)
+    config = dataclasses.replace(tiny_config(), data=data)
+    with pytest.raises(UserError, match=r"thesis\.txt"):
+        training.train(config, tmp_path, tmp_path / "data")
+    names = {path.name for path in tmp_path.rglob("*")}
+    assert names == {"data", "mine.csv", "thesis.txt"}
 
 
 def test_the_command_prints_one_line_and_fails(tmp_path):

@@ -1,17 +1,22 @@
 """TFLite conversion, predictors and the export of a work directory."""
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 from tiny import SIZE, tiny_config, write_tiny
 
+from deepgbass.configs import load_config
+from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.errors import UserError
 from deepgbass.experiment import make_model, restore_model
 from deepgbass.export.exporter import export
 from deepgbass.export.tflite import convert, float_ops, list_ops
 from deepgbass.predictors import KerasPredictor, TFLitePredictor, load_predictor
+from deepgbass.run_evaluation import evaluate_run
 from deepgbass.training import train
 
 
@@ -78,6 +83,19 @@ def test_a_dynamic_batch_is_refused():
     model = make_model(tiny_config().model, 6, SIZE)
     with pytest.raises(UserError, match="static shape"):
         convert(model)
+
+
+def test_data_of_other_classes_are_refused(trained, tmp_path):
+    workdir, data_dir = trained
+    other = tmp_path / "other"
+    shutil.copytree(data_dir, other)
+    info = DatasetInfo.load(other)
+    names = ("sky", *info.class_names[1:])
+    dataclasses.replace(info, class_names=names).save(other)
+    with pytest.raises(UserError, match="classes of the data set"):
+        export(workdir, tmp_path / "out", other)
+    with pytest.raises(UserError, match="classes of the data set"):
+        evaluate_run(load_config(workdir), workdir, other)
 
 
 def test_export_names_an_untrained_folder(tmp_path):

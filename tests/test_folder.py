@@ -217,13 +217,28 @@ def test_equal_set_is_kept_and_another_refused(tmp_path):
     assert not list(data_dir.glob("val-*"))
 
 
-def test_foreign_records_are_not_touched(tmp_path):
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["train-00000-of-00001.tfrecord", "a.txt"])
+def test_folder_of_other_files_is_not_filled(tmp_path, name, overwrite):
     source = write_folder(tmp_path / "source", ["a"])
-    shard = tmp_path / "train-00000-of-00001.tfrecord"
-    shard.write_bytes(b"theirs")
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    (data_dir / name).write_bytes(b"theirs")
+    with pytest.raises(UserError, match=f"data: holds other files .{name}"):
+        convert_folder(source, data_dir, overwrite=overwrite)
+    assert [path.name for path in data_dir.iterdir()] == [name]
+    assert (data_dir / name).read_bytes() == b"theirs"
+
+
+def test_mark_of_a_conversion_does_not_give_a_whole_set_away(tmp_path):
+    data_dir = tmp_path / "data"
+    info = convert_folder(write_folder(tmp_path / "one", ["a"]), data_dir)
+    # Killed between the description and the removal of the mark.
+    (data_dir / conversion._MARK).touch()
+    other = write_folder(tmp_path / "two", ["a"], seed=1)
     with pytest.raises(UserError, match="holds another data set"):
-        convert_folder(source, tmp_path)
-    assert shard.read_bytes() == b"theirs"
+        convert_folder(other, data_dir)
+    assert DatasetInfo.load(data_dir) == info
 
 
 @pytest.mark.parametrize("survives", [0, 1])

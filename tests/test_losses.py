@@ -236,7 +236,18 @@ def test_low_resolution_logits_are_resized_to_the_labels(loss):
     labels, logits = scene()
     low = logits[:, ::4, ::4]
     resized = tf.image.resize(low, labels.shape[1:])
-    assert loss(labels, low, seed=(1, 2)) == loss(labels, resized, seed=(1, 2))
+    expected = loss(labels, resized, seed=(1, 2))
+    assert loss(labels, low, seed=(1, 2)) == expected
+    # Nor need the sizes be known when a fully convolutional model is traced.
+    any_size = tf.TensorSpec([None, None, None, logits.shape[-1]])
+    traced = tf.function(
+        lambda labels, logits: loss(labels, logits, seed=(1, 2)),
+        input_signature=[
+            tf.TensorSpec([None, None, None], labels.dtype),
+            any_size,
+        ],
+    )
+    np.testing.assert_allclose(traced(labels, low), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
 from tf1_reference import assign, draw, variable_shapes
 
 from deepgbass.errors import UserError
+from deepgbass.export.tflite import convert
 from deepgbass.keras_api import keras
 from deepgbass.models import build_model
 
@@ -190,27 +188,10 @@ def test_graph_is_flat_and_logits_are_float32_in_mixed_precision():
     assert model.output_shape == (1, 9, 9, 5)
 
 
-def to_int8(model):
-    """Full-integer post-training quantisation at batch 1."""
-    function = tf.function(lambda x: model(x, training=False))
-    concrete = function.get_concrete_function(
-        tf.TensorSpec([1, *model.input_shape[1:]])
-    )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [convert_variables_to_constants_v2(concrete)]
-    )
-    samples = images(model, 4)[:, None]
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([x] for x in samples)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    return converter.convert()
-
-
 def test_int8_graph_is_what_the_edge_tpu_maps():
-    model = network(*NETWORKS[0])
-    interpreter = Interpreter(model_content=to_int8(model))
+    model = build_model(**SMALL, input_shape=(33, 49, 3), batch_size=1)
+    content = convert(model, images(model, 4).astype(np.uint8))
+    interpreter = Interpreter(model_content=content)
     tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
     assert {t["dtype"] for t in tensors.values()} == {np.int8, np.int32}
     nodes = interpreter._get_ops_details()

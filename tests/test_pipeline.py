@@ -3,9 +3,10 @@ import pytest
 import tensorflow as tf
 from image_files import decode, encode, random_image, random_label
 
-from deepgbass.data import pipeline, tfrecord
+from deepgbass.data import augment, pipeline, tfrecord
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.tfrecord import Example
+from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError
 
 COUNT = 10
@@ -77,6 +78,21 @@ def test_chosen_examples_come_in_the_chosen_order(dataset):
     assert chosen[0]["image"].shape == (47, 64, 3)
 
 
+def test_a_name_that_is_not_utf8_can_be_verified_and_read(tmp_path):
+    rng = np.random.default_rng(0)
+    image, label = encode(random_image(rng)), encode(random_label(rng))
+    # A surrogate is how Python spells a byte of a name that is not UTF-8.
+    named = Example("stra\udcdfe.png", image, label)
+    tfrecord.write_split([named], tmp_path, "train", 1)
+    DatasetInfo("one", ("a", "b", "c")).save(tmp_path)
+    dataset = pipeline.load_dataset(tmp_path, "train")
+    verify_split(dataset)
+    (example,) = dataset.examples()
+    assert example["filename"] == "stra\ufffde.png"
+    stored = tfrecord.parse_features(dataset.read(0))["filename"]
+    assert stored.numpy() == b"stra\xdfe.png"
+
+
 def test_batches_have_the_promised_types(dataset):
     values = {"crop_size": (32, 48), "batch_size": 4, "seed": 0}
     spec = pipeline.training_batches(dataset, **values).element_spec
@@ -146,11 +162,13 @@ def test_crop_of_a_decoded_part_is_that_of_the_whole(tmp_path, kind):
     dataset = pipeline.load_dataset(tmp_path, "train")
     drawn = batches(dataset, 4, batch_size=1)
     for counter, (crop, taken) in enumerate(drawn):
-        expected = pipeline.augment.augment(
-            decode(image), label, (32, 32), np.int64([5, counter])
+        geometry = augment.sample_geometry(
+            label.shape, (32, 32), np.int64([5, counter])
         )
-        np.testing.assert_allclose(crop[0], expected[0], atol=0.02)
-        np.testing.assert_array_equal(taken[0], expected[1])
+        expected = augment.warp_image(decode(image), (0, 0), geometry, (32, 32))
+        np.testing.assert_allclose(crop[0], expected, atol=0.02)
+        expected = augment.warp_label(label, geometry, (32, 32))
+        np.testing.assert_array_equal(taken[0], expected)
 
 
 def test_records_of_tf_deeplab_need_only_names(tmp_path, data_dir):

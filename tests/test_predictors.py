@@ -11,7 +11,6 @@ from deepgbass.errors import UserError
 from deepgbass.predictors import (
     PADDING,
     Predictor,
-    TFLitePredictor,
     dequantize,
     letterbox,
     load_predictor,
@@ -75,18 +74,110 @@ def test_quantising_and_back_is_within_half_a_step():
     assert quantize(np.array([1e9, -1e9]), details).tolist() == [127, -128]
 
 
-def test_bad_models_are_named(tmp_path):
-    path = tmp_path / "m.tflite"
-    path.write_bytes(b"not a model")
-    with pytest.raises(UserError, match=r"m\.json"):
-        TFLitePredictor(path)
-    (tmp_path / "m.json").write_text("{}")
-    with pytest.raises(UserError, match=r"m\.json"):
+def to_tflite(function, *shape):
+    """A float TFLite model of a function of one tensor, as bytes."""
+    concrete = tf.function(function).get_concrete_function(
+        tf.TensorSpec(shape, tf.float32)
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter.allow_custom_ops = True
+    return converter.convert()
+
+
+def two_logits(image):
+    return tf.stack([image[..., 0], image[..., 1]], axis=-1)
+
+
+def write_model(folder, content, sidecar=None):
+    """A model beside its description, by default that of `INFO`."""
+    if sidecar is None:
+        sidecar = json.dumps({"dataset": json.loads(INFO.to_json())}).encode()
+    path = folder / "m.tflite"
+    path.write_bytes(content)
+    (folder / "m.json").write_bytes(sidecar)
+    return path
+
+
+def assert_refused(path, message):
+    with pytest.raises(UserError, match=message) as error:
         load_predictor(path)
-    sidecar = {"dataset": json.loads(INFO.to_json())}
-    (tmp_path / "m.json").write_text(json.dumps(sidecar))
-    with pytest.raises(UserError, match=r"m\.tflite is not a TFLite model"):
-        load_predictor(path)
+    assert str(path.parent) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_beside_its_description_predicts(tmp_path):
+    path = write_model(tmp_path, to_tflite(two_logits, 1, 8, 12, 3))
+    predictor = load_predictor(path)
+    assert predictor.size == (8, 12) and predictor.info == INFO
+    image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    np.testing.assert_array_equal(
+        predictor(image), image[..., 1] > image[..., 0]
+    )
+
+
+def test_a_model_alone_is_refused(tmp_path):
+    path = write_model(tmp_path, b"")
+    (tmp_path / "m.json").unlink()
+    assert_refused(path, r"m\.tflite has no m\.json beside it")
+
+
+@pytest.mark.parametrize(
+    "sidecar, reason",
+    [
+        (b"", "Expecting value"),
+        (b"[]", "no key 'dataset'"),
+        (b"{}", "no key 'dataset'"),
+        (b'{"dataset": 3}', "want a JSON object"),
+        (b'{"dataset": {}}', "no key 'name'"),
+        (b'{"dataset": {"name": "n", "class_names": 3}}', "wrong type"),
+        (b'{"dataset": "\xff"}', "utf-8"),
+    ],
+)
+def test_a_file_that_describes_no_model_is_named(tmp_path, sidecar, reason):
+    path = write_model(tmp_path, b"", sidecar)
+    assert_refused(path, rf"m\.json is not the description .*{reason}")
+
+
+def test_a_description_that_cannot_be_read_is_named(tmp_path):
+    path = write_model(tmp_path, b"")
+    (tmp_path / "m.json").unlink()
+    (tmp_path / "m.json").mkdir()
+    assert_refused(path, r"m\.json cannot be read")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model"])
+def test_a_file_that_is_no_model_is_named(tmp_path, content):
+    path = write_model(tmp_path, content)
+    assert_refused(path, r"m\.tflite is not a TFLite model")
+
+
+def test_a_model_with_an_unknown_operator_is_named(tmp_path):
+    def custom(image):
+        return tf.linalg.cholesky(image[:, :3, :3, 0])[..., None]
+
+    path = write_model(tmp_path, to_tflite(custom, 1, 8, 12, 3))
+    assert_refused(path, r"m\.tflite is not a TFLite model .*Cholesky")
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 8, 12, 3), (1, 8, 12, 2), (1, 8, 3), (1, None, None, 3), ()]
+)
+def test_a_model_of_another_input_is_named(tmp_path, shape):
+    path = write_model(tmp_path, to_tflite(lambda x: 2 * x, *shape))
+    assert_refused(path, r"m\.tflite has the input \[.*, want one RGB image")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: 2 * x, lambda x: x[..., 0]],
+    ids=["three classes", "a map of classes"],
+)
+def test_a_model_of_other_classes_is_named(tmp_path, function):
+    path = write_model(tmp_path, to_tflite(function, 1, 8, 12, 3))
+    assert_refused(path, r"m\.tflite has the output \[.* m\.json names 2 cl")
+
+
+def test_what_is_neither_model_nor_work_directory_is_named(tmp_path):
     with pytest.raises(UserError, match="neither"):
         load_predictor(tmp_path / "absent.tflite")
     with pytest.raises(UserError, match=r"config\.json"):

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 from conftest import ROOT
 from tiny import tiny_config, write_tiny
 
@@ -24,15 +25,16 @@ def start(tmp_path):
     )
 
 
-def wait_for_checkpoint_after(tmp_path, step):
+def wait_for_checkpoint_after(tmp_path, process, step):
+    """Waits for a checkpoint that a restart would find; returns its step."""
     folder = tmp_path / "run" / "checkpoints"
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
-        steps = [
-            int(path.stem.split("-")[1]) for path in folder.glob("ckpt-*.index")
-        ]
-        if any(found > step for found in steps):
-            return max(steps)
+        newest = tf.train.latest_checkpoint(folder)
+        if newest and int(newest.rsplit("-", 1)[1]) > step:
+            return int(newest.rsplit("-", 1)[1])
+        if process.poll() is not None:
+            raise AssertionError(process.communicate()[1])
         time.sleep(0.1)
     raise AssertionError(f"no checkpoint after step {step}")
 
@@ -44,12 +46,12 @@ def test_sigkill_then_sigterm(tmp_path):
     (tmp_path / "tiny.json").write_text(config.to_json())
 
     process = start(tmp_path)
-    killed_at = wait_for_checkpoint_after(tmp_path, 0)
+    killed_at = wait_for_checkpoint_after(tmp_path, process, 0)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
     process = start(tmp_path)
-    wait_for_checkpoint_after(tmp_path, killed_at + 10)
+    wait_for_checkpoint_after(tmp_path, process, killed_at + 10)
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=DEADLINE)
     assert process.returncode == 128 + signal.SIGTERM, errors

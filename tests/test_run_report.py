@@ -8,7 +8,8 @@ from deepgbass.evaluation import evaluate
 from deepgbass.experiment import make_model
 from deepgbass.history import History
 from deepgbass.predictors import KerasPredictor
-from deepgbass.run_report import Run, markdown_table, print_metrics, report_runs
+from deepgbass.run_report import Run, report_runs
+from deepgbass.run_tables import markdown_table, print_metrics
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +39,15 @@ def test_tables_have_a_row_for_each_network_and_form(capsys):
         "mbf_3px": 0.5,
         "mbf_1px": 0.125,
         "pixel_accuracy": 1.0,
+        "mbf_rule": "union/image",
     }
     results = {"a": {"float": metrics, "int8": metrics}}
     lines = markdown_table(results).splitlines()
     assert lines[2] == "| a | float | 0.250 | - | 0.500 | 0.125 | 1.000 |"
     assert len(lines) == 4
     print_metrics(results)
-    assert "0.125" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "0.125" in output and "union/image" in output
 
 
 def test_report_of_two_runs_shows_both(dataset, tmp_path):
@@ -61,7 +64,13 @@ def test_report_of_two_runs_shows_both(dataset, tmp_path):
         runs.append(Run(name, workdir, predictor, {"float": metrics}))
     report_runs(tmp_path / "report.html", "Two runs", runs, dataset)
     page = (tmp_path / "report.html").read_text()
-    for text in ("Two runs", "baseline", "ours", "loss", "boundary errors"):
+    for text in (
+        "Two runs",
+        "baseline",
+        "ours",
+        "training loss",
+        "boundary errors",
+    ):
         assert text in page
     for name in dataset.info.class_names:
         assert name in page

@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
+from image_files import write_folder
 from scipy import ndimage
 
-from deepgbass.data import synthetic
+from deepgbass.data import conversion, synthetic
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
+from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.synthetic import SYNTHETIC, render_scene, write_synthetic
 from deepgbass.data.verify import verify_split
@@ -70,11 +74,58 @@ def test_spoiled_set_is_written_again(tmp_path):
     assert len(load_dataset(tmp_path, "val")) == 2
 
 
-def test_other_data_is_not_replaced(tmp_path):
-    DatasetInfo("mine", ("a",)).save(tmp_path)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "mine"},
+        {"class_names": ("road", "disc", "box", "ring", "blob", "pole")},
+        {"colors": SYNTHETIC.colors[::-1]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_other_data_is_not_replaced(tmp_path, changes):
+    info = dataclasses.replace(SYNTHETIC, splits={"train": 1}, **changes)
+    info.save(tmp_path)
+    shard = tmp_path / "train-00000-of-00001.tfrecord"
+    shard.write_bytes(b"theirs")
+    before = files(tmp_path)
     with pytest.raises(UserError, match="another data set"):
         write_synthetic(tmp_path, **SMALL)
-    assert DatasetInfo.load(tmp_path).name == "mine"
+    assert files(tmp_path) == before
+    assert shard.read_bytes() == b"theirs"
+
+
+def test_a_users_folder_called_synthetic_is_not_replaced(tmp_path):
+    source = write_folder(tmp_path / "synthetic", ["train/a", "val/a"])
+    convert_folder(source, tmp_path / "data")
+    before = files(tmp_path / "data")
+    with pytest.raises(UserError, match="another data set"):
+        write_synthetic(tmp_path / "data", **SMALL)
+    assert files(tmp_path / "data") == before
+
+
+@pytest.mark.parametrize(
+    "name", ["thesis.tex", "train-00000-of-00001.tfrecord"]
+)
+def test_a_folder_of_other_files_is_not_filled(tmp_path, name):
+    (tmp_path / name).write_text("theirs")
+    with pytest.raises(
+        UserError, match=f"other files \\({name}, ...\\) and no"
+    ):
+        write_synthetic(tmp_path, **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_killed_writing_may_be_repeated(tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conversion.tfrecord, "write_split", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_synthetic(tmp_path, **SMALL)
+    assert list(tmp_path.iterdir())
+    assert write_synthetic(tmp_path, **SMALL) == DatasetInfo.load(tmp_path)
 
 
 def test_every_class_is_common_enough_to_learn(scenes):

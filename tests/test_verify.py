@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import struct
 
@@ -122,6 +123,25 @@ def test_good_split_is_counted(tmp_path):
     assert report.images == 5
     assert report.pixels == tuple((5 * counts[:3]).tolist())
     assert report.ignored == 5 * 40
+
+
+def test_split_without_a_valid_pixel_is_refused(tmp_path):
+    ignored = Example("void", GOOD_IMAGE, encode(np.full_like(LABEL, 11)))
+    stamp = tmp_path / "verified.json"
+    good = Example("good", GOOD_IMAGE, GOOD_LABEL)
+    verify.verify_split(write(tmp_path, [ignored, good]))
+    dataset = write(tmp_path, [ignored] * 2)
+    for _ in range(2):
+        with pytest.raises(UserError, match="'train'.*every pixel.* id 11"):
+            verify.verify_split(dataset, stamp)
+
+
+def test_an_ignored_class_is_no_valid_pixel(tmp_path):
+    label = encode(np.ones_like(LABEL))
+    dataset = write(tmp_path, [Example("one", GOOD_IMAGE, label)])
+    info = DatasetInfo("set", ("a", "b", "c"), ignore_label=1)
+    with pytest.raises(UserError, match="every pixel has the ignored id 1,"):
+        verify.verify_split(dataclasses.replace(dataset, info=info))
 
 
 def test_several_offenders_are_counted_and_the_first_named(tmp_path):

@@ -44,6 +44,11 @@ def run(main, positional=None):
             main(argv)
         except UserError as error:
             sys.exit(f"error: {error}")
+        except OSError as error:
+            # A full disk, a read-only folder, a file in a folder's place.
+            if error.filename is None:
+                raise
+            sys.exit(f"error: {error.filename}: {error.strerror}")
 
     app.run(guarded)
 

@@ -49,7 +49,7 @@ _MAX_IMAGES = flags.DEFINE_integer(
 def main(_):
     cli.import_tensorflow()
     from deepgbass.export.exporter import export
-    from deepgbass.run_report import print_metrics
+    from deepgbass.run_tables import print_metrics
 
     result = export(
         _WORKDIR.value,
@@ -59,7 +59,7 @@ def main(_):
         calibration_images=_CALIBRATION_IMAGES.value,
         max_images=_MAX_IMAGES.value,
     )
-    print_metrics({result.path.name: result.metrics})
+    print_metrics({result.name: result.metrics})
     print(f"Model: {result.path} ({result.path.stat().st_size / 1e6:.2f} MB)")
 
 

@@ -11,12 +11,14 @@ again. The work directory holds config.json, checkpoints, TensorBoard logs,
 metrics.json and report.html.
 """
 
+import pathlib
 import sys
 
 from absl import flags
 
 from deepgbass.commands import cli
 from deepgbass.configs import load_config
+from deepgbass.errors import UserError
 from deepgbass.presets import PRESETS, get_config
 
 _CONFIG = flags.DEFINE_string(
@@ -28,8 +30,8 @@ _CONFIG = flags.DEFINE_string(
 _WORKDIR = flags.DEFINE_string(
     "workdir",
     None,
-    "Folder for checkpoints, logs and results; made if absent.",
-    required=True,
+    "Folder for checkpoints, logs and results; made if absent. Default: "
+    "runs/ and the configuration's name.",
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir",
@@ -52,28 +54,33 @@ _SET = flags.DEFINE_multi_string(
 
 
 def main(_):
-    config = _CONFIG.value and get_config(_CONFIG.value)
-    if config is None:
+    if _CONFIG.value is None and _WORKDIR.value is None:
+        raise UserError(
+            "give --config=NAME to begin, or --workdir=DIR to go on with "
+            "what is there"
+        )
+    if _CONFIG.value is None:
         config = load_config(_WORKDIR.value)
+    else:
+        config = get_config(_CONFIG.value)
     config = config.with_overrides(_SET.value)
+    workdir = pathlib.Path(_WORKDIR.value or f"runs/{config.name}")
+    data_dir = _DATA_DIR.value
     cli.import_tensorflow()
-    from deepgbass.run_report import evaluate_run, measure_checkpoint
+    from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
+    from deepgbass.run_tables import print_metrics
     from deepgbass.training import Interrupted, train
 
-    workdir, data_dir = _WORKDIR.value, _DATA_DIR.value
     if _MODE.value != "eval":
         try:
-            train(
-                config,
-                workdir,
-                data_dir,
-                on_eval=lambda: measure_checkpoint(workdir, data_dir),
-            )
+            train(config, workdir, data_dir, CheckpointMeter(workdir, data_dir))
         except Interrupted as interruption:
             print(interruption)
             sys.exit(interruption.status)
     if _MODE.value != "train":
-        evaluate_run(config, workdir, data_dir)
+        run = evaluate_run(config, workdir, data_dir)
+        print_metrics({run.name: run.metrics})
+        print(f"Report: {(workdir / 'report.html').resolve()}")
 
 
 def run():

@@ -135,28 +135,6 @@ def warp_label(label, geometry: Geometry, crop_size) -> tf.Tensor:
     return _pad_and_flip(label, geometry, crop_size, IGNORE_LABEL)
 
 
-def augment(image, label, crop_size, seed, **ranges):
-    """Scales, crops and flips an image together with its label.
-
-    Args:
-        image: `(height, width, 3)`, 0..255.
-        label: Integers `(height, width)`, ignored pixels `IGNORE_LABEL`.
-        crop_size: Height and width of the crop.
-        seed: Integer `(2,)`, a stateless seed.
-        **ranges: `min_scale`, `max_scale` and `flip` of `sample_geometry`.
-
-    Returns:
-        The image, float32 `(crop height, crop width, 3)`, padded with
-        `MEAN_PIXEL`, and the label, `(crop height, crop width)` of its
-        dtype, padded with `IGNORE_LABEL`.
-    """
-    geometry = sample_geometry(tf.shape(label), crop_size, seed, **ranges)
-    return (
-        warp_image(image, (0, 0), geometry, crop_size),
-        warp_label(label, geometry, crop_size),
-    )
-
-
 def _pad_and_flip(crop, geometry, crop_size, value):
     after = tf.constant(crop_size) - geometry.size
     amounts = [(0, after[0]), (0, after[1])] + [(0, 0)] * (crop.shape.rank - 2)

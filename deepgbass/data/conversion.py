@@ -35,13 +35,14 @@ def write_dataset(
         data_dir: Directory to write, made if missing.
         num_shards: Files a split.
         overwrite: Whether a different data set there may be replaced.
+            Files that are no data set of ours are never touched.
 
     Returns:
         The description as written.
 
     Raises:
-        UserError: The directory holds other records and `overwrite` is
-            False, or it cannot be written.
+        UserError: The directory holds another data set and `overwrite` is
+            False, it holds other files, or it cannot be written.
     """
     data_dir = pathlib.Path(data_dir)
     counts = {split: len(examples) for split, examples in splits.items()}
@@ -52,11 +53,16 @@ def write_dataset(
             return info
         mark = data_dir / _MARK
         description = data_dir / dataset_info.FILE_NAME
-        there = description.exists() or tfrecord.find_shards(data_dir)
-        if there and not mark.exists() and not overwrite:
+        if description.exists():
+            if not overwrite:
+                raise UserError(
+                    f"{data_dir}: holds another data set; choose another "
+                    "directory (a conversion with --overwrite replaces it)"
+                )
+        elif not mark.exists() and (found := sorted(data_dir.iterdir())):
             raise UserError(
-                f"{data_dir}: holds another data set; choose another "
-                "directory, or ask for it to be overwritten"
+                f"{data_dir}: holds other files ({found[0].name}, ...) and "
+                f"no {dataset_info.FILE_NAME}; choose an empty or new directory"
             )
         mark.touch()
         description.unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def convert_folder(
 ) -> DatasetInfo:
     """Converts the layout of this module's page to TFRecords.
 
-    Everything that `verify_split` checks is checked before anything is
+    Every file is checked as `verify_split` does it before anything is
     written.
 
     Args:

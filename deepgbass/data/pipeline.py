@@ -50,7 +50,7 @@ class SegmentationDataset:
         Yields:
             Dicts of NumPy arrays: `image` uint8 `(height, width, 3)` RGB,
             `label` int32 `(height, width)` with `IGNORE_LABEL`, and
-            `filename`, a str.
+            `filename`, a str (bytes that are not UTF-8 are replaced).
         """
         if indices is None:
             indices = range(len(self))
@@ -63,7 +63,8 @@ class SegmentationDataset:
         data = tf.data.Dataset.from_tensor_slices(np.array(indices, np.int64))
         data = data.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
         for example in data.prefetch(2).as_numpy_iterator():
-            yield example | {"filename": example["filename"].decode()}
+            name = example["filename"].decode(errors="replace")
+            yield example | {"filename": name}
 
     def read(self, index: tf.Tensor) -> tf.Tensor:
         """The serialized record of an image, read by its place.

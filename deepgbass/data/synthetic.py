@@ -52,8 +52,8 @@ def write_synthetic(
     """Writes the splits `train` and `val`; an identical set is kept.
 
     Args:
-        data_dir: Directory for the records. An older synthetic set in it is
-            replaced.
+        data_dir: Directory for the records. An older set of these classes
+            in it is replaced; any other is left alone.
         train: Number of training scenes.
         val: Number of validation scenes.
         size: Height and width of the scenes in pixels.
@@ -63,7 +63,7 @@ def write_synthetic(
         The description that was written.
 
     Raises:
-        UserError: `data_dir` holds another data set or cannot be written.
+        UserError: `data_dir` holds anything else or cannot be written.
     """
     counts = {"train": train, "val": val}
     info = dataclasses.replace(SYNTHETIC, splits=counts)
@@ -74,7 +74,9 @@ def write_synthetic(
         for split, count in counts.items()
     }
     try:
-        ours = DatasetInfo.load(data_dir).name == SYNTHETIC.name
+        # The name alone proves nothing: a user's folder may have it too.
+        there = DatasetInfo.load(data_dir)
+        ours = dataclasses.replace(there, splits={}) == SYNTHETIC
     except UserError:
         ours = False
     return write_dataset(info, splits, data_dir, num_shards=2, overwrite=ours)

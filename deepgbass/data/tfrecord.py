@@ -62,7 +62,8 @@ def serialize_example(example: Example) -> bytes:
     header = decoding.png_header(example.label)
     values = {
         "image/encoded": example.image,
-        "image/filename": example.filename.encode(),
+        # Linux allows file names that are not UTF-8.
+        "image/filename": example.filename.encode(errors="surrogateescape"),
         "image/format": decoding.image_format(example.image).encode(),
         "image/height": header.height,
         "image/width": header.width,

@@ -152,7 +152,8 @@ def verify_split(dataset: SegmentationDataset, stamp=None) -> VerifyReport:
     Raises:
         UserError: A record is truncated or corrupt, an image or label cannot
             be decoded, their sizes differ, or a label is no map of allowed
-            ids. Names the records, their shards and their number.
+            ids: names the records, their shards and their number. Or every
+            pixel of the split is ignored.
     """
     stamps = _read_stamps(stamp)
     key = f"{os.path.abspath(dataset.data_dir)}:{dataset.split}"
@@ -176,6 +177,12 @@ def verify_split(dataset: SegmentationDataset, stamp=None) -> VerifyReport:
     ignored = int(pixels[dataset.info.ignore_label])
     pixels[dataset.info.ignore_label] = 0
     classes = tuple(pixels[: dataset.info.num_classes].tolist())
+    if not any(classes):
+        raise UserError(
+            f"{where}: every pixel has the ignored id "
+            f"{dataset.info.ignore_label}, so there is nothing to learn or "
+            "measure; correct the labels or ignore_label and convert again"
+        )
     report = VerifyReport(total, classes, ignored)
     if stamp is not None:
         stamps[key] = {"state": state, "report": dataclasses.asdict(report)}

@@ -1,7 +1,7 @@
 """From a work directory to a TFLite file, measured and described."""
 
+import collections
 import dataclasses
-import importlib.metadata
 import json
 import pathlib
 
@@ -9,14 +9,18 @@ import numpy as np
 
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.pipeline import load_dataset
 from deepgbass.errors import UserError
 from deepgbass.evaluation import evaluate
-from deepgbass.experiment import prepare_data_dir, restore_model
+from deepgbass.experiment import (
+    open_split,
+    require_same_network,
+    restore_model,
+)
 from deepgbass.export.tflite import convert, float_ops, list_ops
 from deepgbass.files import write_atomic
 from deepgbass.predictors import KerasPredictor, TFLitePredictor, letterbox
 from deepgbass.progress import console
+from deepgbass.versions import versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +29,14 @@ class ExportResult:
 
     Attributes:
         path: of the `.tflite` file; its description lies beside it.
+        name: of the experiment.
         metrics: dict of "float" (the Keras network) and the exported form
             ("int8" or "float_tflite") -> metrics, as `deepgbass.evaluate`
             gives them.
     """
 
     path: pathlib.Path
+    name: str
     metrics: dict
 
 
@@ -64,8 +70,8 @@ def export(
             that holds the export of another experiment.
     """
     config, info = load_config(workdir), DatasetInfo.load(workdir)
-    data_dir = prepare_data_dir(config, workdir, data_dir)
-    dataset = load_dataset(data_dir, config.data.eval_split)
+    dataset = open_split(config, workdir, data_dir, config.data.eval_split)
+    require_same_network(config, dataset.info, workdir)
     model, step = restore_model(workdir, batch_size=1)
     size = model.input_shape[1:3]
     path = pathlib.Path(output_dir) / f"model_{quantization}.tflite"
@@ -73,7 +79,8 @@ def export(
 
     calibration = None
     if quantization == "int8":
-        train_set = load_dataset(data_dir, config.data.train_split)
+        split = config.data.train_split
+        train_set = open_split(config, workdir, data_dir, split)
         calibration = _calibration(train_set, calibration_images, size)
     console.print(f"Converting to {quantization} at {size[0]}x{size[1]} ...")
     content = convert(model, calibration)
@@ -93,10 +100,12 @@ def export(
         "float": float_metrics,
         form: evaluate(TFLitePredictor(path), dataset, max_images),
     }
-    description["operators"] = _count(name for name, _ in list_ops(content))
+    description["operators"] = collections.Counter(
+        name for name, _ in list_ops(content)
+    )
     description["metrics"] = metrics
     _write_description(path, description)
-    return ExportResult(path, metrics)
+    return ExportResult(path, config.name, metrics)
 
 
 def _refuse_other_export(path, config):
@@ -144,10 +153,7 @@ def _describe(config, info, step, model, quantization):
         "dataset": json.loads(info.to_json()),
         "step": step,
         "config": json.loads(config.to_json()),
-        "versions": {
-            name: importlib.metadata.version(name)
-            for name in ("tensorflow", "tf_keras", "ai-edge-litert")
-        },
+        "versions": versions(),
     }
 
 
@@ -155,10 +161,3 @@ def _write_description(path, description):
     write_atomic(
         path.with_suffix(".json"), json.dumps(description, indent=2) + "\n"
     )
-
-
-def _count(names):
-    counts = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return dict(sorted(counts.items()))
