@@ -85,6 +85,7 @@ def test_a_dynamic_batch_is_refused():
         convert(model)
 
 
+@pytest.mark.slow
 def test_data_of_other_classes_are_refused(trained, tmp_path):
     workdir, data_dir = trained
     other = tmp_path / "other"

@@ -15,6 +15,8 @@ from deepgbass.experiment import checkpoint_dir, restore_model
 from deepgbass.history import read_curves
 from deepgbass.training import Interrupted, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
