@@ -2,7 +2,7 @@
 
 Examples:
   python train.py --config=demo --workdir=runs/demo
-  python train.py --config=camvid --workdir=runs/camvid --data_dir=DIR
+  python train.py --config=camvid --data_dir=DIR
   python train.py --config=camvid --workdir=runs/ce --data_dir=DIR \\
       --set loss.name=cross_entropy --set train.steps=1500
 
@@ -66,6 +66,7 @@ def main(_):
     config = config.with_overrides(_SET.value)
     workdir = pathlib.Path(_WORKDIR.value or f"runs/{config.name}")
     data_dir = _DATA_DIR.value
+    print(f"Work directory: {workdir}", flush=True)
     cli.import_tensorflow()
     from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
     from deepgbass.run_tables import print_metrics
