@@ -17,7 +17,9 @@ def print_metrics(results):
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
     for name, value in rows[0].items():
         numeric = not isinstance(value, str)
-        table.add_column(name, justify="right" if numeric else "left")
+        table.add_column(
+            name, justify="right" if numeric else "left", no_wrap=True
+        )
     for row in rows:
         table.add_row(*map(_cell, row.values()))
     console.print(table)
@@ -49,7 +51,7 @@ def metrics_rows(results):
             "mBF 0.75 %": metrics["mbf"],
             "mBF 3 px": metrics["mbf_3px"],
             "mBF 1 px": metrics["mbf_1px"],
-            "pixel accuracy": metrics["pixel_accuracy"],
+            "accuracy": metrics["pixel_accuracy"],
         }
         for name, forms in results.items()
         for form, metrics in forms.items()
