@@ -121,7 +121,7 @@ class LossConfig:
             "+SBL" rows of Table I); "sbal" = wce_weight * SBL-WCE
             + sbl_weight * SBL + ce_weight * cross-entropy (the full method).
         wce_weight, sbl_weight: lambda 1 and lambda 2 of the paper, which
-            gives no values: 1 is measured to balance them (docs).
+            gives no values.
         temperature: of the Gumbel softmax.
         threshold: T of the boundary masks.
         normalizer: divisor of the gradient magnitudes; 0.18 makes a unit
