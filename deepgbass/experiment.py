@@ -220,7 +220,14 @@ def restore(checkpoint, path):
     try:
         status = checkpoint.restore(path)
         status.expect_partial().assert_existing_objects_matched()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
+    # TensorFlow translates some of its errors: a short file is an IndexError.
+    except (
+        AssertionError,
+        IndexError,
+        RuntimeError,
+        ValueError,
+        tf.errors.OpError,
+    ) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"checkpoint {path} is damaged or does not fit ({reason}); to go "
