@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from deepgbass.errors import UserError
 
-BACKBONES = ("mobilenet_edgetpu",)
+BACKBONES = ("mobilenet_edgetpu", "mobilenet_v2", "xception65")
 DECODERS = ("guided", "deeplab_v3plus", None)
 REDUCTIONS = ("weights", "mean", "sum")
 LOSSES = ("cross_entropy", "sbl", "sbal")
@@ -29,7 +29,7 @@ def _require(condition, section, name, value, wanted):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network (Figs. 1 and 2). See `deepgbass.build_model`.
+    """The network (Figs. 1 and 2): arguments of `deepgbass.build_model`.
 
     Attributes:
         decoder: "guided" (DGD), "deeplab_v3plus" (DLv3D) or None.
@@ -37,6 +37,8 @@ class ModelConfig:
         box_radius: radius in stride-4 pixels of the guided block's window.
         batch_norm_momentum: None keeps the reference's 0.997 / 0.9997, which
             need tens of thousands of steps to settle.
+        align_corners: True to go on from published TF1 DeepLab weights.
+        last_layer, last_layer_channels: of mobilenet_edgetpu; see there.
     """
 
     backbone: str = "mobilenet_edgetpu"
@@ -48,6 +50,9 @@ class ModelConfig:
     decoder_channels: int = 64
     box_radius: int = 1
     batch_norm_momentum: float | None = None
+    align_corners: bool = False
+    last_layer: int | None = None
+    last_layer_channels: int | None = None
 
     def __post_init__(self):
         def check(condition, name, wanted):
@@ -66,6 +71,28 @@ class ModelConfig:
             "batch_norm_momentum",
             "none or between 0 and 1",
         )
+        if self.backbone != "mobilenet_edgetpu":
+            for name in ("last_layer", "last_layer_channels"):
+                check(
+                    getattr(self, name) is None,
+                    name,
+                    f"none for backbone {self.backbone}",
+                )
+        check(self.last_layer in (None, 23, 24), "last_layer", "23 or 24")
+        channels = self.last_layer_channels
+        check(
+            channels is None or (channels > 0 and self.last_layer == 24),
+            "last_layer_channels",
+            "none, or above 0 with last_layer 24",
+        )
+
+    def build_arguments(self):
+        """These fields as keywords of `deepgbass.build_model`."""
+        values = dataclasses.asdict(self)
+        for name in ("last_layer", "last_layer_channels"):
+            if values[name] is None:
+                del values[name]
+        return values
 
 
 @dataclass(frozen=True)

@@ -29,17 +29,9 @@ def make_model(config, num_classes, size, batch_size=None):
         batch_size: int for a static batch, as export needs; None for any.
     """
     return build_model(
-        backbone=config.backbone,
-        decoder=config.decoder,
-        decoder_channels=config.decoder_channels,
+        **config.build_arguments(),
         num_classes=num_classes,
         input_shape=(*size, 3),
-        output_stride=config.output_stride,
-        depth_multiplier=config.depth_multiplier,
-        aspp_channels=config.aspp_channels,
-        aspp_rates=config.aspp_rates,
-        box_radius=config.box_radius,
-        batch_norm_momentum=config.batch_norm_momentum,
         batch_size=batch_size,
     )
 

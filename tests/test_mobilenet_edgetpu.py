@@ -3,10 +3,8 @@ import math
 
 import pytest
 
-from deepgbass.backbones.mobilenet_edgetpu import (
-    make_divisible,
-    mobilenet_edgetpu,
-)
+from deepgbass.backbones.mobilenet import make_divisible
+from deepgbass.backbones.mobilenet_edgetpu import mobilenet_edgetpu
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
 
@@ -119,7 +117,7 @@ def test_make_divisible_keeps_nine_tenths():
         ("output_stride", 4),
         ("output_stride", 12),
         ("last_layer", 22),
-        ("depth_multiplier", 0),
+        ("last_layer_channels", 1280),
         ("batch_norm_momentum", 1.0),
     ],
 )

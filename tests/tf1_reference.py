@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+import tensorflow as tf
 
 SLOTS = {
     "weights": "kernel",
@@ -35,15 +36,33 @@ def draw(name, shape):
     return scale * r.standard_normal(shape)
 
 
+def reference_values(folder):
+    """Name -> array of a fixture: its checkpoint's, or by its rule."""
+    shapes = variable_shapes(folder / "variables.txt")
+    if not (folder / "model.ckpt.index").exists():
+        return {name: draw(name, shape) for name, shape in shapes.items()}
+    checkpoint = tf.train.load_checkpoint(str(folder / "model.ckpt"))
+    return {name: checkpoint.get_tensor(name) for name in shapes}
+
+
+_DROPPED = (
+    "MobilenetEdgeTPU",
+    "MobilenetV2",
+    "xception_65",
+    "xception_module",
+    "semantic",
+)
+
+
 def our_name(name):
     """ "MobilenetEdgeTPU/Conv/BatchNorm/beta" -> "Conv_bn/beta:0"."""
     *scopes, kind = name.replace("decoder/decoder_", "decoder_").split("/")
-    scopes = [s for s in scopes if s not in ("MobilenetEdgeTPU", "semantic")]
+    scopes = [s for s in scopes if s not in _DROPPED]
     scopes = ["bn" if s == "BatchNorm" else s for s in scopes]
     return f"{'_'.join(scopes)}/{SLOTS.get(kind, kind)}:0"
 
 
-def assign(model, values, aspp_channels=256):
+def assign(model, values, arguments):
     """Sets every variable of a model from TF1 names and arrays.
 
     Fails unless the two sets of names agree exactly.
@@ -51,6 +70,7 @@ def assign(model, values, aspp_channels=256):
     variables = {v.name: v for v in model.variables}
     values = {our_name(name): value for name, value in values.items()}
     assert sorted(variables) == sorted(values)
+    aspp_channels = arguments.get("aspp_channels", 256)
     # The pooled branch is added to aspp0: see layers/aspp.py.
     kernel = np.array(values["concat_projection/kernel:0"])
     kernel[:, :, aspp_channels : 2 * aspp_channels] -= kernel[

@@ -19,12 +19,19 @@ class ConvStyle:
         epsilon: added to the batch norm's variance.
         stddev: of the truncated normal that initialises full kernels.
         depthwise_stddev: the same for depthwise kernels.
+        relu_limit: highest output of the ReLU; None for no limit, 6 for
+            ReLU6.
+        symmetric: pad both sides of a strided k x k convolution alike, with
+            (k - 1) / 2 zeros. False is TensorFlow's SAME, which pads an even
+            side at its end alone.
     """
 
     momentum: float
     epsilon: float
     stddev: float
     depthwise_stddev: float
+    relu_limit: float | None = None
+    symmetric: bool = False
 
     def with_momentum(self, momentum: float | None) -> "ConvStyle":
         """This style with another batch norm momentum (None: unchanged).
@@ -68,12 +75,20 @@ class ConvBN(FlatLayer):
 
     Args:
         conv: the Keras convolution; its name gives the other layers' names.
-        style: momentum and epsilon of the batch norm.
+            Where its padding is "valid", zeros are put around first.
+        style: batch norm and limit of the ReLU.
         relu: False for a linear (projection) convolution.
     """
 
     def __init__(self, conv: keras.layers.Layer, style: ConvStyle, relu=True):
         super().__init__(name=conv.name)
+        self.pad = (
+            keras.layers.ZeroPadding2D(
+                conv.kernel_size[0] // 2, name=f"{conv.name}_pad"
+            )
+            if conv.padding == "valid"
+            else None
+        )
         self.conv = conv
         self.norm = keras.layers.BatchNormalization(
             momentum=style.momentum,
@@ -81,10 +96,14 @@ class ConvBN(FlatLayer):
             name=f"{conv.name}_bn",
         )
         self.relu = (
-            keras.layers.ReLU(name=f"{conv.name}_relu") if relu else None
+            keras.layers.ReLU(style.relu_limit, name=f"{conv.name}_relu")
+            if relu
+            else None
         )
 
     def call(self, x, training=None):
+        if self.pad is not None:
+            x = self.pad(x)
         x = self.norm(self.conv(x), training=training)
         return x if self.relu is None else self.relu(x)
 
@@ -96,15 +115,20 @@ class SeparableBN(FlatLayer):
         filters: output channels.
         name: prefix of `<name>_depthwise` and `<name>_pointwise`.
         style: batch norm and initialisation.
-        dilation: atrous rate of the depthwise kernel.
+        strides, dilation: of the depthwise kernel.
+        relu: False leaves both convolutions linear.
     """
 
-    def __init__(self, filters, name, style=HEAD, dilation=1):
+    def __init__(
+        self, filters, name, style=HEAD, strides=1, dilation=1, relu=True
+    ):
         super().__init__(name=name)
         self.depthwise = depthwise_bn(
-            3, f"{name}_depthwise", style, dilation=dilation
+            3, f"{name}_depthwise", style, strides, dilation, relu
         )
-        self.pointwise = conv_bn(filters, 1, f"{name}_pointwise", style)
+        self.pointwise = conv_bn(
+            filters, 1, f"{name}_pointwise", style, relu=relu
+        )
 
     def call(self, x, training=None):
         return self.pointwise(self.depthwise(x, training), training)
@@ -113,12 +137,12 @@ class SeparableBN(FlatLayer):
 def conv_bn(
     filters, kernel_size, name, style=HEAD, strides=1, relu=True
 ) -> ConvBN:
-    """A full convolution with TensorFlow's SAME padding; see `ConvBN`."""
+    """A full convolution that keeps size / strides; see `ConvBN`."""
     conv = keras.layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
-        padding="same",
+        padding=_padding(style, kernel_size, strides),
         use_bias=False,
         kernel_initializer=keras.initializers.TruncatedNormal(
             stddev=style.stddev
@@ -129,18 +153,23 @@ def conv_bn(
 
 
 def depthwise_bn(
-    kernel_size, name, style=HEAD, strides=1, dilation=1
+    kernel_size, name, style=HEAD, strides=1, dilation=1, relu=True
 ) -> ConvBN:
-    """A depthwise convolution with SAME padding; see `ConvBN`."""
+    """A depthwise convolution that keeps size / strides; see `ConvBN`."""
     conv = keras.layers.DepthwiseConv2D(
         kernel_size,
         strides=strides,
         dilation_rate=dilation,
-        padding="same",
+        padding=_padding(style, kernel_size, strides),
         use_bias=False,
         depthwise_initializer=keras.initializers.TruncatedNormal(
             stddev=style.depthwise_stddev
         ),
         name=name,
     )
-    return ConvBN(conv, style)
+    return ConvBN(conv, style, relu)
+
+
+def _padding(style, kernel_size, strides):
+    symmetric = style.symmetric and strides > 1 and kernel_size > 1
+    return "valid" if symmetric else "same"
