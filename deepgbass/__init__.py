@@ -13,7 +13,7 @@ _PUBLIC = {
     "build_model": "deepgbass.models",
     "DeepGuidedDecoder": "deepgbass.decoders.guided",
     "DeepGuidedBlock": "deepgbass.layers.guided",
-    "box_filter": "deepgbass.layers.guided",
+    "box_filter": "deepgbass.layers.box",
     # Semantic boundary-aware learning (Fig. 4, eqs. 1-3).
     "SemanticBoundaryLoss": "deepgbass.losses",
     "BoundaryWeightedCrossentropy": "deepgbass.losses",

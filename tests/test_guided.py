@@ -5,7 +5,8 @@ import tensorflow as tf
 from deepgbass.decoders.guided import DeepGuidedDecoder
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
-from deepgbass.layers.guided import BoxMean, DeepGuidedBlock, box_filter
+from deepgbass.layers.guided import FORMS, DeepGuidedBlock
+from deepgbass.layers.guided_filter import apply_coefficients
 from deepgbass.layers.resize import Resize
 
 
@@ -47,23 +48,6 @@ def randomize(module, seed=0):
 def pair(shape=(2, 9, 12, 6), seed=0):
     r = np.random.default_rng(seed)
     return r.normal(1, 2, shape), r.normal(-1, 1, shape)
-
-
-@pytest.mark.parametrize("radius", [1, 2, 4])
-def test_box_filter_is_the_reference_box(shared, radius):
-    data = np.load(shared / "fixtures/guided_filter/gf_guided.npz")
-    np.testing.assert_allclose(
-        box_filter(tf.constant(data["box__x"]), radius),
-        data[f"box__r{radius}"],
-        atol=1e-12,
-    )
-
-
-def test_box_mean_of_a_constant_is_that_constant_up_to_the_frame():
-    # The last window is wider than the image.
-    for radius in (1, 2, 9):
-        mean = BoxMean(radius, "mean")(tf.fill([1, 5, 7, 2], 3.0))
-        np.testing.assert_allclose(mean, 3, rtol=1e-6)
 
 
 @pytest.mark.parametrize("radius", [1, 2])
@@ -142,18 +126,144 @@ def test_eager_training_flag_reaches_batch_norm():
     assert np.abs(block(f, g, training=True) - evaluated).max() > 1e-3
 
 
-def test_statistics_stay_float32_under_mixed_precision():
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        f, g = keras.Input((9, 12, 6)), keras.Input((9, 12, 6))
-        y = DeepGuidedBlock(6, name="b")(f, g)
-        small = Resize((3, 4))(f)
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
-    model = keras.Model([f, g], y)
-    for name in "guide_detail", "square", "variance", "covariance":
-        assert model.get_layer(f"b_{name}").output.dtype == tf.float32
-    assert y.dtype == small.dtype == tf.bfloat16
+def test_default_form_keeps_its_layers():
+    # Checkpoints by layer name, and exported graphs, rest on these.
+    f, g = keras.Input((9, 12, 6)), keras.Input((9, 12, 6))
+    model = keras.Model([f, g], DeepGuidedBlock(6, name="b")(f, g))
+    boxes = "guide_mean", "feature_mean", "variance", "covariance"
+    expected = {f"b_{box}{suffix}" for box in boxes for suffix in ("", "_sum")}
+    expected |= {f"b_conv{i}{s}" for i in (0, 1) for s in ("", "_bn", "_relu")}
+    expected |= {
+        f"b_{name}"
+        for name in (
+            *("guide_detail", "feature_detail", "square", "product"),
+            *("concat", "conv2", "scale", "add"),
+        )
+    }
+    inputs = {x.name.split(":")[0] for x in model.inputs}
+    assert {x.name for x in model.layers} - inputs == expected
+
+
+def wu(data, case):
+    """Wu et al.'s filter as a block, with the fixture's weights."""
+    kernels = [data[f"{case}__conv{i}_kernel_HWIO"] for i in range(3)]
+    _, _, hidden, channels = kernels[2].shape
+    radius = int(case[-1])
+    block = DeepGuidedBlock(channels, hidden, radius, form="uncentred")
+    block(*tf.zeros([2, 1, 6, 6, channels]))
+    for i, conv in enumerate(block.hidden):
+        conv.conv.set_weights([kernels[i]])
+        norm = data[f"{case}__bn{i}_gamma_beta_mean_var"]
+        conv.norm.set_weights(list(norm))
+    block.coefficient.set_weights([kernels[2]])
+    return block
+
+
+def upsampled(block, f, g, fine, training=False):
+    """The block with A and b interpolated to the size of a finer guide."""
+    a, detail, mean_f = block.coefficients(f, g, training)
+    return apply_coefficients(a, mean_f - a * (g - detail), fine)
+
+
+def agree(actual, expected):
+    np.testing.assert_allclose(
+        actual, expected, rtol=0, atol=3e-6 * np.abs(expected).max()
+    )
+
+
+@pytest.mark.parametrize("case", ["c3_r1", "c3_r2", "c8_r1", "c8_r2"])
+def test_uncentred_form_is_the_filter_of_wu(shared, case):
+    data = np.load(shared / "fixtures/guided_filter/gf_conv.npz")
+    block = wu(data, case)
+    names = "lr_input", "lr_guide", "hr_guide"
+    x = [tf.constant(data[f"{case}__{k}"], tf.float32) for k in names]
+    agree(block(*x[:2]), data[f"{case}__out_eval_samesize"])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = upsampled(block, *x)
+        total = tf.reduce_sum(y * np.float32(data[f"{case}__R"]))
+    agree(y, data[f"{case}__out_eval"])
+    for k, gradient in zip(names, tape.gradient(total, x), strict=True):
+        agree(gradient, data[f"{case}__d{k}_eval"])
+    y = upsampled(block, *x, training=True)
+    agree(y, data[f"{case}__out_train_batchstats"])
+
+
+@pytest.mark.parametrize("radius", [1, 2, 4])
+def test_closed_form_is_the_fast_filter_of_wu_at_one_size(shared, radius):
+    data = np.load(shared / "fixtures/guided_filter/gf_guided.npz")
+    block = DeepGuidedBlock(4, radius=radius, form="closed", eps=1e-2)
+    names = "gf_same__input", "gf_same__guide"
+    y = block(*(tf.constant(data[k], tf.float32) for k in names))
+    agree(y, data[f"gf_same__fast_samesize_r{radius}_eps0.01__out"])
+    assert not block.variables
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_trains_and_saves_in_a_functional_model(form, tmp_path):
+    f, g = keras.Input((9, 12, 6)), keras.Input((9, 12, 6))
+    x = DeepGuidedBlock(6, 8, form=form)(f, g)
+    model = keras.Model([f, g], keras.layers.Conv2D(3, 1)(x))
+    model.compile("sgd", "mse")
+    inputs = [tf.constant(a, tf.float32) for a in pair()]
+    model.train_on_batch(inputs, np.ones((2, 9, 12, 3)))
+    model.save(tmp_path / "model.keras")
+    other = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(other(inputs), model(inputs))
+
+
+@pytest.fixture
+def policy():
+    yield keras.mixed_precision.set_global_policy
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def block_model(form, dtype):
+    f, g = (keras.Input((9, 12, 6), dtype=dtype) for _ in "fg")
+    return keras.Model([f, g], DeepGuidedBlock(6, 8, 2, form=form)(f, g))
+
+
+# Rounding of the coefficients and of the result to 11 or 8 bits; measured,
+# at most 1.1e-3 and 9e-3 of the largest value.
+@pytest.mark.parametrize(
+    ("name", "dtype", "bound"),
+    [
+        ("mixed_float16", tf.float16, 4e-3),
+        ("mixed_bfloat16", tf.bfloat16, 3e-2),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_statistics_stay_float32_under_mixed_precision(
+    policy, form, name, dtype, bound
+):
+    # Exact in both dtypes; but squares of 100 are known to 4 and 32 at best.
+    r = np.random.default_rng(0)
+    f = np.round(r.normal(size=(2, 9, 12, 6)) * 16) / 16
+    g = 100 + r.integers(-4, 5, f.shape) / 2
+    exact = block_model(form, tf.float32)
+    randomize(exact)
+    expected, smoothed = exact([f, g]).numpy(), exact([f, 0 * g]).numpy()
+    policy(name)
+    model = block_model(form, dtype)
+    model.set_weights(exact.get_weights())
+    y = model([tf.cast(f, dtype), tf.cast(g, dtype)])
+    half = "conv", "concat", "scale", "add", "input"
+    for layer in model.layers:
+        own = not layer.name.startswith("tf.")
+        is_half = own and any(s in layer.name for s in half)
+        wanted = dtype if is_half else tf.float32
+        for output in tf.nest.flatten(layer.output):
+            assert output.dtype == wanted, layer.name
+    scale = np.abs(expected).max()
+    assert np.abs(expected - smoothed).max() > 0.3 * scale
+    np.testing.assert_allclose(
+        tf.cast(y, tf.float32), expected, rtol=0, atol=bound * scale
+    )
+
+
+def test_resize_follows_the_mixed_precision_policy(policy):
+    policy("mixed_bfloat16")
+    assert Resize((3, 4))(keras.Input((9, 12, 6))).dtype == tf.bfloat16
 
 
 @pytest.mark.parametrize(
@@ -164,15 +274,17 @@ def test_statistics_stay_float32_under_mixed_precision():
         ((1, 8, 8, 4), (1, 8, 8, 4)),
     ],
 )
-def test_block_refuses_other_shapes(feature, guide):
+@pytest.mark.parametrize("form", FORMS)
+def test_block_refuses_other_shapes(feature, guide, form):
     with pytest.raises(UserError, match="feature .* guide .* 6"):
-        DeepGuidedBlock(6)(tf.zeros(feature), tf.zeros(guide))
+        DeepGuidedBlock(6, form=form)(tf.zeros(feature), tf.zeros(guide))
 
 
 def test_block_and_decoder_refuse_unknown_sizes():
     f = keras.Input((None, None, 6))
-    with pytest.raises(UserError, match="static"):
-        DeepGuidedBlock(6)(f, f)
+    for form in FORMS:
+        with pytest.raises(UserError, match="static"):
+            DeepGuidedBlock(6, form=form)(f, f)
     with pytest.raises(UserError, match="static"):
         DeepGuidedDecoder(6)(f, f)
 
@@ -181,3 +293,18 @@ def test_block_and_decoder_refuse_unknown_sizes():
 def test_radius_below_one_is_refused(radius):
     with pytest.raises(UserError, match="^radius: "):
         DeepGuidedDecoder(radius=radius)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        (
+            {"form": "centered"},
+            "^form: 'centered' .*centred, uncentred, closed",
+        ),
+        ({"form": "closed", "eps": 0}, "^eps: 0 "),
+    ],
+)
+def test_unknown_form_and_eps_of_zero_are_refused(keywords, message):
+    with pytest.raises(UserError, match=message):
+        DeepGuidedBlock(6, **keywords)
