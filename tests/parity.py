@@ -10,16 +10,18 @@ import argparse
 import dataclasses
 import json
 import pathlib
+import tempfile
 
 import numpy as np
 import tensorflow as tf
-from tf1_reference import assign, reference_values
+from tf1_reference import reference_checkpoint
 
 from deepgbass.files import write_atomic
 from deepgbass.keras_api import keras
 from deepgbass.layers.resize import Resize
 from deepgbass.models import build_model
 from deepgbass.progress import track
+from deepgbass.zoo.loading import load_zoo_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +147,10 @@ def errors(case, folder):
     model = build_model(
         input_shape=images.shape[1:], align_corners=True, **case.arguments
     )
-    assign(model, reference_values(folder), case.arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        checkpoint = reference_checkpoint(folder, pathlib.Path(scratch))
+        report = load_zoo_weights(model, checkpoint)
+    assert report.missing == report.skipped == ()
     layers = case.taps | {"logits": "logits"}
     outputs = {k: model.get_layer(name).output for k, name in layers.items()}
     results = keras.Model(model.input, outputs)(images)

@@ -1,15 +1,9 @@
-"""Weights of the TF1 reference networks, put into our models by name."""
+"""Checkpoints of the TF1 reference networks."""
 
 import zlib
 
 import numpy as np
 import tensorflow as tf
-
-SLOTS = {
-    "weights": "kernel",
-    "depthwise_weights": "depthwise_kernel",
-    "biases": "bias",
-}
 
 
 def variable_shapes(listing):
@@ -36,46 +30,26 @@ def draw(name, shape):
     return scale * r.standard_normal(shape)
 
 
-def reference_values(folder):
-    """Name -> array of a fixture: its checkpoint's, or by its rule."""
+def reference_checkpoint(folder, scratch):
+    """The prefix of a fixture's checkpoint, made in `scratch` by its rule."""
+    if (folder / "model.ckpt.index").exists():
+        return folder / "model.ckpt"
     shapes = variable_shapes(folder / "variables.txt")
-    if not (folder / "model.ckpt.index").exists():
-        return {name: draw(name, shape) for name, shape in shapes.items()}
-    checkpoint = tf.train.load_checkpoint(str(folder / "model.ckpt"))
-    return {name: checkpoint.get_tensor(name) for name in shapes}
+    values = {
+        name: draw(name, shape).astype("float32")
+        for name, shape in shapes.items()
+    }
+    return write_checkpoint(scratch / folder.name, values)
 
 
-_DROPPED = (
-    "MobilenetEdgeTPU",
-    "MobilenetV2",
-    "xception_65",
-    "xception_module",
-    "semantic",
-)
-
-
-def our_name(name):
-    """ "MobilenetEdgeTPU/Conv/BatchNorm/beta" -> "Conv_bn/beta:0"."""
-    *scopes, kind = name.replace("decoder/decoder_", "decoder_").split("/")
-    scopes = [s for s in scopes if s not in _DROPPED]
-    scopes = ["bn" if s == "BatchNorm" else s for s in scopes]
-    return f"{'_'.join(scopes)}/{SLOTS.get(kind, kind)}:0"
-
-
-def assign(model, values, arguments):
-    """Sets every variable of a model from TF1 names and arrays.
-
-    Fails unless the two sets of names agree exactly.
-    """
-    variables = {v.name: v for v in model.variables}
-    values = {our_name(name): value for name, value in values.items()}
-    assert sorted(variables) == sorted(values)
-    aspp_channels = arguments.get("aspp_channels", 256)
-    # The pooled branch is added to aspp0: see layers/aspp.py.
-    kernel = np.array(values["concat_projection/kernel:0"])
-    kernel[:, :, aspp_channels : 2 * aspp_channels] -= kernel[
-        :, :, :aspp_channels
-    ]
-    values["concat_projection/kernel:0"] = kernel
-    for name, variable in variables.items():
-        variable.assign(values[name])
+def write_checkpoint(prefix, values):
+    """A checkpoint as TF1 writes it: names and tensors, no objects."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    names = sorted(values)
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.constant(values[name]) for name in names],
+    )
+    return prefix
