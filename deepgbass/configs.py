@@ -17,8 +17,21 @@ from deepgbass.errors import UserError
 
 BACKBONES = ("mobilenet_edgetpu", "mobilenet_v2", "xception65")
 DECODERS = ("guided", "deeplab_v3plus", None)
-REDUCTIONS = ("weights", "mean", "sum")
 LOSSES = ("cross_entropy", "sbl", "sbal")
+LOSS_CHOICES = {
+    "normalization": ("constant", "image_max", "batch_max"),
+    "border": ("symmetric", "one_sided", "zeros"),
+    "ignore_mode": ("neutral", "dilated", "gscnn_masked", "gscnn"),
+    "reading": (
+        "max",
+        "binary",
+        "noisy_or",
+        "bounded_sum",
+        "masked_max",
+        "classwise_max",
+    ),
+    "reduction": ("weights", "mean", "sum"),
+}
 OPTIMIZERS = ("adam", "sgd")
 
 
@@ -106,7 +119,20 @@ class DataConfig:
         eval_size: (height, width) of the network's input in evaluation and
             export, in pixels. Smaller images are padded, larger ones reduced;
             both are undone, so that metrics are taken at native size.
+        resize_longer_side: None, or pixels that the longer side of every
+            image gets, in training before the random scale (both in one
+            resampling) and in evaluation where `eval_size` has room.
         min_scale, max_scale: range of the random scale factor.
+        flip: whether half of the crops are mirrored.
+        brightness: most that is added to or taken from all values at random,
+            as a share of 255; 0..1. This and the next three change colours
+            in training; the paper does not (0).
+        contrast, saturation: greatest change of their random factors, which
+            are 1 on average; 0..1.
+        hue: greatest random shift, in turns of the colour circle; 0..0.5.
+        max_class_share: None, or the share of a crop's labelled pixels from
+            which one class is too much: such crops are drawn anew, which
+            favours rare classes; above 0, at most 1, often 0.75.
     """
 
     source: str = "records"
@@ -114,9 +140,15 @@ class DataConfig:
     eval_split: str = "val"
     crop_size: tuple[int, int] = (512, 1024)
     eval_size: tuple[int, int] = (1024, 2048)
+    resize_longer_side: int | None = None
     min_scale: float = 0.5
     max_scale: float = 2.0
     flip: bool = True
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    max_class_share: float | None = None
 
     def __post_init__(self):
         def check(condition, name, wanted):
@@ -137,11 +169,39 @@ class DataConfig:
         check(
             self.max_scale >= self.min_scale, "max_scale", "at least min_scale"
         )
+        for name in ("brightness", "contrast", "saturation"):
+            check(0 <= getattr(self, name) <= 1, name, "from 0 to 1")
+        check(0 <= self.hue <= 0.5, "hue", "from 0 to 0.5")
+        share = self.max_class_share
+        check(
+            share is None or 0 < share <= 1,
+            "max_class_share",
+            "none, or above 0 and at most 1",
+        )
+        if self.resize_longer_side is not None:
+            self._check_longer_side(check)
+
+    def _check_longer_side(self, check):
+        side, name = self.resize_longer_side, "resize_longer_side"
+        check(side > 0, name, "none or above 0")
+        check(
+            side <= max(self.eval_size),
+            name,
+            f"at most the longer side of data.eval_size = {self.eval_size}, "
+            "or evaluation could not show images at the size of training",
+        )
+        check(
+            side * self.max_scale >= min(self.crop_size),
+            name,
+            "larger, or data.crop_size smaller: no image would fill a crop "
+            f"of {self.crop_size} at data.max_scale = {self.max_scale}",
+        )
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Training loss (eqs. 1-3).
+    """Training loss (eqs. 1-3); its fields are those of `deepgbass.SBALoss`,
+    which tells where each choice comes from.
 
     Attributes:
         name: "cross_entropy"; "sbl" = cross-entropy + sbl_weight * SBL (the
@@ -153,8 +213,14 @@ class LossConfig:
         threshold: T of the boundary masks.
         normalizer: divisor of the gradient magnitudes; 0.18 makes a unit
             step 1.
-        reduction: of eq. 3: "weights", "mean" or "sum"; see
-            `deepgbass.SBALoss`.
+        normalization: "constant", by `normalizer`, or by the largest
+            magnitude: "image_max" or "batch_max".
+        border: of the derivative: "symmetric", "one_sided" or "zeros".
+        ignore_mode: "neutral", "dilated", "gscnn_masked" or "gscnn".
+        per_image: ratios of eq. 1 by image instead of by batch.
+        reading: of R in eq. 2: "max", "binary", "noisy_or", "bounded_sum",
+            "masked_max" or "classwise_max".
+        reduction: of eq. 3: "weights", "mean" or "sum".
     """
 
     name: str = "sbal"
@@ -165,6 +231,11 @@ class LossConfig:
     temperature: float = 0.5
     threshold: float = 0.1
     normalizer: float = 0.18
+    normalization: str = "constant"
+    border: str = "symmetric"
+    ignore_mode: str = "neutral"
+    per_image: bool = False
+    reading: str = "max"
     reduction: str = "weights"
 
     def __post_init__(self):
@@ -172,7 +243,8 @@ class LossConfig:
             _require(condition, "loss", name, getattr(self, name), wanted)
 
         check(self.name in LOSSES, "name", f"one of {LOSSES}")
-        check(self.reduction in REDUCTIONS, "reduction", f"one of {REDUCTIONS}")
+        for name, choices in LOSS_CHOICES.items():
+            check(getattr(self, name) in choices, name, f"one of {choices}")
         for name in ("wce_weight", "sbl_weight", "ce_weight", "threshold"):
             check(getattr(self, name) >= 0, name, "0 or above")
         for name in ("temperature", "normalizer"):

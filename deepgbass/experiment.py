@@ -40,18 +40,11 @@ def make_loss(config):
     """The training loss of a `LossConfig`: one of Table I's rows."""
     if config.name == "cross_entropy":
         return IgnoreCrossentropy()
-    is_sbal = config.name == "sbal"
-    return SBALoss(
-        wce_weight=config.wce_weight if is_sbal else 0.0,
-        sbl_weight=config.sbl_weight,
+    options = dataclasses.asdict(config)
+    if options.pop("name") == "sbl":
         # SBL alone cannot name classes: the "+SBL" rows keep cross-entropy.
-        ce_weight=config.ce_weight if is_sbal else 1.0,
-        noise=config.noise,
-        temperature=config.temperature,
-        threshold=config.threshold,
-        normalizer=config.normalizer,
-        reduction=config.reduction,
-    )
+        options |= {"wce_weight": 0.0, "ce_weight": 1.0}
+    return SBALoss(**options)
 
 
 def open_split(config, workdir, data_dir, split):

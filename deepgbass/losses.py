@@ -8,20 +8,22 @@ Shared conventions: labels are integers (or floats that hold integers)
 `(batch, h, w, num_classes)` of the same or a lower resolution and are resized
 to the labels inside (bilinear, half-pixel centres). All is computed in
 float32. Ignored pixels change neither value nor gradient; if all are ignored
-the loss is 0. A label outside the classes is for the data's reader to refuse:
-here TensorFlow raises an error on a CPU and the loss is NaN elsewhere.
+the loss is 0. NaN among the logits makes the loss NaN, at ignored pixels too.
+A label that is neither a class nor ignored is an error that names it and its
+place (see `Scene`).
+
+XLA compiles the boundary maths, on all devices: seconds at the first call,
+and again for every new size of batch or image.
 """
 
 from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from deepgbass import boundary
+from deepgbass import boundary, boundary_errors
+from deepgbass.configs import LOSS_CHOICES
 from deepgbass.errors import UserError
-
-# Guards the ratios: that of two empty sums is 0.
-_EPSILON = 1e-10
-_REDUCTIONS = ("weights", "mean", "sum")
+from deepgbass.scene import Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class IgnoreCrossentropy:
     def components(self, labels, logits, seed=None):
         """Returns {"total": scalar}. `seed` is for losses with noise."""
         del seed
-        scene = _Scene(labels, logits, self.ignore_label)
+        scene = Scene(labels, logits, self.ignore_label)
         return {"total": scene.mean_crossentropy()}
 
 
@@ -49,8 +51,10 @@ class IgnoreCrossentropy:
 class SBALoss:
     """SBAL: lambda_1 SBL-WCE + lambda_2 SBL (+ lambda_0 cross-entropy).
 
-    See `semantic_boundary_loss` for SBL (eq. 1) and `boundary_weights` for
-    the weights of SBL-WCE (eq. 2); eq. 3 sums the weighted cross-entropy.
+    The defaults are decisions where the paper is silent, with reasons in
+    docs/where-the-paper-is-silent.md. GSCNN is the paper's reference [13],
+    whose loss SBL is; what is said of its code holds with the early returns
+    removed that make its filters do nothing.
 
     Attributes:
         wce_weight: lambda_1.
@@ -59,15 +63,35 @@ class SBALoss:
             the paper's total. With 1, and `wce_weight` 0, the "+SBL" rows of
             Table I.
         ignore_label: label id that marks ignored pixels.
-        temperature: of the Gumbel softmax; 0.5 as in GSCNN [13].
-        noise: whether Gumbel noise perturbs the logits. For training; a
-            validation loss should be made with False.
-        threshold: T, 0.1 in the paper.
+        temperature: of the Gumbel softmax; 0.5 as in GSCNN. 1: the paper,
+            which names none.
+        noise: whether Gumbel noise perturbs the logits, at every call, as in
+            GSCNN. A validation loss should be made with False.
+        threshold: T, 0.1 in the paper; 1e-8 in GSCNN.
         normalizer: divisor of the magnitudes; 0.18 makes a unit step 1, 1 is
             the letter of the paper.
+        normalization: "constant" divides by `normalizer`; "batch_max" by the
+            largest magnitude of the batch, as GSCNN; "image_max" by that of
+            each image, the same for batches of one. Gradients pass through
+            the maximum.
+        border: of the derivative, see `boundary.gradient_magnitude`.
+            "symmetric"; "zeros" as GSCNN runs; "one_sided" as a helper in
+            its code suggests.
+        ignore_mode: "neutral": ignored pixels are 0 in all classes of both
+            maps, and in no mask. "dilated": nor is any pixel in a mask that
+            the filters connect with an ignored one (5 pixels each way).
+            "gscnn": as GSCNN, ignored pixels have logits 0 and class 0 and
+            are in the masks like others. "gscnn_masked": so, but in no mask.
+        per_image: whether the ratios of eq. 1 are taken for every image, as
+            the formula's lack of a batch index may mean, then averaged. False
+            as in GSCNN: sums over the batch.
+        reading: R of eq. 2, see `boundary_errors.boundary_weights`.
+        stop_weights: whether w is a constant to the gradient, as "weight"
+            suggests. False: eqs. 2 and 3 differentiated as they stand.
         reduction: of eq. 3, over the pixels of the batch: "weights" divides
             by the sum of w, so that the scale does not depend on the size;
-            "mean" by the number of valid pixels; "sum" as printed.
+            "mean" by the number of pixels that may be in a mask; "sum" as
+            printed.
 
     Raises:
         UserError: an argument is out of range.
@@ -81,6 +105,12 @@ class SBALoss:
     noise: bool = True
     threshold: float = 0.1
     normalizer: float = 0.18
+    normalization: str = "constant"
+    border: str = "symmetric"
+    ignore_mode: str = "neutral"
+    per_image: bool = False
+    reading: str = "max"
+    stop_weights: bool = True
     reduction: str = "weights"
 
     def __post_init__(self):
@@ -89,57 +119,62 @@ class SBALoss:
                 raise UserError(
                     f"{name} is {getattr(self, name)}; it must be above 0"
                 )
-        if self.reduction not in _REDUCTIONS:
+        if not self.threshold >= 0:
             raise UserError(
-                f"reduction is {self.reduction!r}; it must be one of "
-                f"{', '.join(_REDUCTIONS)}"
+                f"threshold is {self.threshold}; it must be 0 or above"
             )
+        for name, choices in LOSS_CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UserError(
+                    f"{name} is {getattr(self, name)!r}; it must be one of "
+                    f"{', '.join(choices)}"
+                )
         weights = (self.wce_weight, self.sbl_weight, self.ce_weight)
-        if min(weights) < 0 or max(weights) == 0:
+        if not all(w >= 0 for w in weights) or not any(weights):
             raise UserError(
                 "wce_weight, sbl_weight, ce_weight are "
                 f"{', '.join(map(str, weights))}; none may be negative and one "
                 "must be above 0"
             )
 
-    def __call__(self, labels, logits, seed=None):
+    def __call__(self, labels, logits, seed=None, noise=None):
         """Returns the loss.
 
         Args:
             labels, logits: see the module's docstring.
             seed: None, or integers `(2,)` that fix the noise.
+            noise: None, or the Gumbel noise itself, floats
+                `(batch, height, width, num_classes)` with the labels' height
+                and width; added whether or not the loss draws any.
 
         Returns:
             float32 scalar.
 
         Raises:
-            UserError: shapes do not fit.
+            UserError: shapes or types do not fit.
         """
-        return self.components(labels, logits, seed)["total"]
+        return self.components(labels, logits, seed, noise)["total"]
 
-    def components(self, labels, logits, seed=None):
+    def components(self, labels, logits, seed=None, noise=None):
         """The loss and its parts, from one pass.
 
         Returns:
             dict of float32 scalars: `total`, `sbl`, `wce`, `ce`, and
             `mean_weight`, the mean of w over the valid pixels.
         """
-        scene = _Scene(labels, logits, self.ignore_label, least_size=5)
-        noise = None
-        if self.noise:
-            noise = boundary.gumbel_noise(tf.shape(scene.logits), seed)
-        soft = boundary.soft_argmax(scene.logits, self.temperature, noise)
-        # Ignored pixels are 0 in both maps, so that they differ in neither.
-        maps = (soft * scene.valid[..., None], scene.one_hot())
-        magnitudes = [
-            boundary.gradient_magnitude(m, self.normalizer) for m in maps
-        ]
-        weights = boundary_weights(*magnitudes, scene.valid, self.threshold)
+        scene = Scene(labels, logits, self.ignore_label, least_size=5)
+        predicted, true, mask = self._boundaries(scene, seed, noise)
+        sums, weights = boundary_errors.boundary_errors(
+            predicted,
+            true,
+            mask,
+            self.threshold,
+            self.reading,
+            constant=self.stop_weights,
+        )
         parts = {
-            "wce": self._reduce(scene, weights),
-            "sbl": semantic_boundary_loss(
-                *magnitudes, scene.valid, self.threshold
-            ),
+            "wce": self._reduce(scene, mask, weights),
+            "sbl": boundary_errors.semantic_boundary_loss(sums, self.per_image),
             "ce": scene.mean_crossentropy(),
         }
         factors = (self.wce_weight, self.sbl_weight, self.ce_weight)
@@ -150,11 +185,76 @@ class SBALoss:
         mean_weight = tf.reduce_sum(weights) / scene.count
         return {"total": total, **parts, "mean_weight": mean_weight}
 
-    def _reduce(self, scene, weights):
+    def maps(self, labels, logits, seed=None, noise=None):
+        """What the loss sees, for inspection.
+
+        Args: as `__call__`.
+
+        Returns:
+            dict of float32 tensors: `predicted` and `true`, xi and xi_hat
+            `(batch, height, width, num_classes)`; `predicted_mask` and
+            `true_mask`, M and M_hat, of the same shape; `weights`, w of
+            eq. 2, `(batch, height, width)`.
+        """
+        scene = Scene(labels, logits, self.ignore_label, least_size=5)
+        predicted, true, mask = self._boundaries(scene, seed, noise)
+        masks = [
+            boundary.boundary_mask(xi, self.threshold) * mask[..., None]
+            for xi in (predicted, true)
+        ]
+        return {
+            "predicted": predicted,
+            "true": true,
+            "predicted_mask": masks[0],
+            "true_mask": masks[1],
+            "weights": mask
+            * boundary_errors.boundary_weights(
+                predicted, true, self.threshold, self.reading
+            ),
+        }
+
+    def _boundaries(self, scene, seed, noise):
+        """xi, xi_hat, and 0 for the pixels that no mask may hold."""
+        logits, labels = scene.logits, scene.labels
+        valid = mask = scene.valid
+        if self.ignore_mode == "dilated":
+            mask = 1 - tf.nn.max_pool2d(1 - valid[..., None], 11, 1, "SAME")
+            mask = mask[..., 0]
+        elif self.ignore_mode.startswith("gscnn"):
+            logits = tf.where(valid[..., None] > 0, logits, 0)
+            labels = tf.maximum(labels, 0)
+            valid = None
+            if self.ignore_mode == "gscnn":
+                mask = tf.ones_like(mask)
+        if noise is not None:
+            noise = tf.cast(noise, tf.float32)
+            if not noise.shape.is_compatible_with(logits.shape):
+                raise UserError(
+                    f"noise is {noise.shape}; it must be {logits.shape}, of "
+                    "the labels' size"
+                )
+        elif self.noise:
+            noise = boundary.gumbel_noise(tf.shape(logits), seed)
+        soft = boundary.soft_argmax(logits, self.temperature, noise, valid)
+        is_constant = self.normalization == "constant"
+        options = (self.normalizer if is_constant else 1.0, self.border)
+        predicted = boundary.gradient_magnitude(soft, *options)
+        true = boundary.label_magnitude(labels, logits.shape[-1], *options)
+        if not is_constant:
+            axes = (1, 2, 3) if self.normalization == "image_max" else None
+            predicted, true = (
+                xi / tf.reduce_max(xi, axes, keepdims=True)
+                for xi in (predicted, true)
+            )
+        return predicted, true, mask
+
+    def _reduce(self, scene, mask, weights):
         total = tf.reduce_sum(weights * scene.crossentropy)
         if self.reduction == "weights":
-            return total / (tf.reduce_sum(weights) + _EPSILON)
-        return total / scene.count if self.reduction == "mean" else total
+            return total / (tf.reduce_sum(weights) + boundary_errors.EPSILON)
+        if self.reduction == "mean":
+            return total / tf.maximum(tf.reduce_sum(mask), 1.0)
+        return total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,112 +281,3 @@ class BoundaryWeightedCrossentropy(SBALoss):
     wce_weight: float = field(default=1.0, init=False)
     sbl_weight: float = field(default=0.0, init=False)
     ce_weight: float = field(default=0.0, init=False)
-
-
-def semantic_boundary_loss(predicted, true, valid, threshold):
-    """SBL (eq. 1), with M = [xi > T] and sums over batch, pixels, classes.
-
-        sum(M |xi - xi_hat|) / 2 sum(M) + the same with M_hat
-
-    Args:
-        predicted, true: xi and xi_hat, `(batch, height, width, num_classes)`.
-        valid: float32 `(batch, height, width)`, 0 where ignored.
-        threshold: T.
-
-    Returns:
-        float32 scalar; a half whose mask is empty is 0.
-    """
-
-    def total(maps):
-        # By pixel before by image: classes need no masking by `valid` then.
-        return tf.reduce_sum(tf.reduce_sum(maps, axis=-1) * valid)
-
-    masks = [boundary.boundary_mask(xi, threshold) for xi in (predicted, true)]
-    # One weighted sum for both ratios: the masks have no gradient.
-    weights = tf.add_n([0.5 / (total(m) + _EPSILON) * m for m in masks])
-    return total(weights * tf.abs(predicted - true))
-
-
-def boundary_weights(predicted, true, valid, threshold):
-    """w of eq. 2: the error of a pixel's boundary over all classes.
-
-        w = (R(M) + R(M_hat)) |R(xi) - R(xi_hat)| / 2
-
-    R, the paper's logical OR over channels, is read as their maximum, which
-    is the OR of the masks and extends it to the magnitudes.
-
-    Args: as `semantic_boundary_loss`.
-
-    Returns:
-        float32 `(batch, height, width)`, without gradient: at least 0, and at
-        most the largest magnitude.
-    """
-    tops = [
-        tf.reduce_max(tf.stop_gradient(xi), axis=-1) for xi in (predicted, true)
-    ]
-    masks = [boundary.boundary_mask(top, threshold) for top in tops]
-    return 0.5 * tf.add_n(masks) * tf.abs(tops[0] - tops[1]) * valid
-
-
-class _Scene:
-    """Labels and logits of a batch in the form that all losses need.
-
-    Attributes:
-        logits: float32 `(batch, height, width, num_classes)`.
-        valid: float32 `(batch, height, width)`, 0 where ignored.
-        crossentropy: float32 `(batch, height, width)`, 0 where ignored.
-        count: float32, number of valid pixels, at least 1.
-    """
-
-    def __init__(self, labels, logits, ignore_label, least_size=1):
-        labels = tf.convert_to_tensor(labels)
-        logits = tf.cast(logits, tf.float32)
-        if labels.shape.rank == 4 and labels.shape[-1] == 1:
-            labels = labels[..., 0]
-        _check_shapes(labels.shape, logits.shape, least_size)
-        labels = tf.cast(labels, tf.int32)
-        low, full = logits.shape[1:3], labels.shape[1:3]
-        # Unknown sizes compare as equal, and may differ all the same.
-        if low != full or not low.is_fully_defined():
-            logits = tf.image.resize(logits, tf.shape(labels)[1:])
-        is_valid = labels != ignore_label
-        # Cross-entropy of an id outside the classes is NaN, even times 0.
-        classes = tf.where(is_valid, labels, 0)
-        self.logits = logits
-        self.valid = tf.cast(is_valid, tf.float32)
-        self.crossentropy = self.valid * (
-            tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
-        )
-        self.count = tf.maximum(tf.reduce_sum(self.valid), 1.0)
-        self._labels = tf.where(is_valid, labels, -1)
-
-    def one_hot(self):
-        """The truth as float32 like `logits`; zeros where ignored."""
-        return tf.one_hot(self._labels, self.logits.shape[-1])
-
-    def mean_crossentropy(self):
-        return tf.reduce_sum(self.crossentropy) / self.count
-
-
-def _check_shapes(labels, logits, least_size):
-    if labels.rank != 3 or logits.rank != 4:
-        raise UserError(
-            "labels must be (batch, height, width) and logits (batch, h, w, "
-            f"num_classes), but they are {labels} and {logits}"
-        )
-    if not labels[:1].is_compatible_with(logits[:1]):
-        raise UserError(
-            f"labels {labels} and logits {logits} differ in the batch; give "
-            "as many label maps as logit maps"
-        )
-    for size, low in zip(labels[1:], logits[1:3], strict=True):
-        if size is not None and size < least_size:
-            raise UserError(
-                f"labels are {labels}: boundaries need at least {least_size} "
-                "pixels each way; use larger images or crops"
-            )
-        if None not in (size, low) and low > size:
-            raise UserError(
-                f"logits {logits} have a higher resolution than labels "
-                f"{labels}; give labels of at least the logits' size"
-            )

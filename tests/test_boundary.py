@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from sbal_reference import CASES, load_case, magnitude
+from sbal_reference import magnitude, uncompiled
 
 from deepgbass import boundary
+from deepgbass.configs import LOSS_CHOICES
+
+pytestmark = pytest.mark.usefixtures(uncompiled.__name__)
 
 
 def random_maps(shape, seed=0):
@@ -17,53 +20,46 @@ def step(height=12, width=30):
     return np.broadcast_to(maps, (1, height, width, 2))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_fixtures_magnitudes_and_masks(shared, case):
-    data, configurations = load_case(shared, case)
-    labels, keep = data["labels"], data["labels"] != 255
-    for name, (noisy, temperature, normalizer) in configurations.items():
-        noise = data["gumbel"].astype(np.float32) if noisy else None
-        logits = tf.constant(data["logits"], tf.float32)
-        soft = boundary.soft_argmax(logits, temperature, noise)
-        truth = tf.one_hot(np.where(keep, labels, -1), logits.shape[-1])
-        for maps, xi, mask in (
-            (soft * keep[..., None], "xi", "M"),
-            (truth, "xi_hat", "M_hat"),
-        ):
-            got = boundary.gradient_magnitude(maps, normalizer)
-            # 2e-6 on the scale of the letter of the paper.
-            np.testing.assert_allclose(
-                got, data[f"{name}__{xi}"], rtol=0, atol=2e-6 / normalizer
-            )
-            masked = boundary.boundary_mask(got, 0.1) * keep[..., None]
-            np.testing.assert_array_equal(masked, data[f"{name}__{mask}"])
-
-
+@pytest.mark.parametrize("border", LOSS_CHOICES["border"])
 @pytest.mark.parametrize("shape", [(2, 5, 9, 1), (1, 13, 6, 3)])
-def test_magnitude_equals_the_float64_oracle(shape):
+def test_magnitude_equals_the_float64_oracle(shape, border):
     maps = random_maps(shape)
     np.testing.assert_allclose(
-        boundary.gradient_magnitude(maps, 0.18),
-        magnitude(maps, 0.18),
+        boundary.gradient_magnitude(maps, 0.18, border),
+        magnitude(maps, 0.18, border),
         atol=5e-6,
     )
 
 
-def test_gradient_is_that_of_the_oracle():
-    maps = random_maps((1, 7, 6, 2))
+@pytest.mark.parametrize("border", LOSS_CHOICES["border"])
+@pytest.mark.parametrize("shape", [(1, 5, 5, 2), (2, 7, 16, 3)])
+def test_gradient_is_that_of_the_oracle(shape, border):
+    maps = random_maps(shape)
     direction = random_maps(maps.shape, seed=1).astype(np.float64) - 0.5
     upstream = random_maps(maps.shape, seed=2)
     with tf.GradientTape() as tape:
         x = tf.constant(maps)
         tape.watch(x)
-        value = tf.reduce_sum(boundary.gradient_magnitude(x, 1.0) * upstream)
+        xi = boundary.gradient_magnitude(x, 0.5, border)
+        value = tf.reduce_sum(xi * upstream)
     gradient = tape.gradient(value, x).numpy()
     plus, minus = (
-        (magnitude(maps + h * direction, 1.0) * upstream).sum()
+        (magnitude(maps + h * direction, 0.5, border) * upstream).sum()
         for h in (1e-6, -1e-6)
     )
     expected = (plus - minus) / 2e-6
     assert (gradient * direction).sum() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("border", LOSS_CHOICES["border"])
+def test_magnitude_of_labels_is_that_of_their_one_hot_map(border):
+    labels = np.random.default_rng(0).integers(-1, 4, (2, 6, 9))
+    one_hot = (np.arange(4) == labels[..., None]).astype(np.float32)
+    np.testing.assert_allclose(
+        boundary.label_magnitude(labels.astype(np.int32), 4, 0.18, border),
+        boundary.gradient_magnitude(one_hot, 0.18, border),
+        atol=1e-6,
+    )
 
 
 def test_unit_step_has_the_documented_profile():
@@ -101,19 +97,6 @@ def test_flipping_and_transposing_maps_does_so_to_magnitudes():
         )
 
 
-def test_shapes_may_be_unknown_while_tracing():
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 2])])
-    def traced(maps):
-        result = boundary.gradient_magnitude(maps)
-        assert result.shape.rank == 4
-        return result
-
-    maps = random_maps((1, 8, 10, 2))
-    np.testing.assert_allclose(
-        traced(maps), boundary.gradient_magnitude(maps), atol=1e-6
-    )
-
-
 def test_mask_passes_no_gradient_and_is_strict():
     x = tf.constant([0.0, 0.1, 0.2])
     with tf.GradientTape() as tape:
@@ -139,6 +122,22 @@ def test_noise_repeats_with_its_seed_only():
     assert (one != other).all()
     free = [boundary.gumbel_noise([50]).numpy() for _ in range(2)]
     assert (free[0] != free[1]).any()
+
+
+def test_soft_argmax_is_zero_where_not_valid():
+    logits, upstream = random_maps((1, 4, 5, 3)), random_maps((1, 4, 5, 3), 1)
+    valid = np.ones((1, 4, 5), np.float32)
+    valid[0, 2, 3] = 0
+    with tf.GradientTape() as tape:
+        x = tf.constant(logits)
+        tape.watch(x)
+        soft = boundary.soft_argmax(x, 0.5, valid=valid)
+    gradient = tape.gradient(soft, x, upstream).numpy()
+    np.testing.assert_allclose(soft.numpy().sum(-1), valid, rtol=1e-6)
+    assert not gradient[0, 2, 3].any()
+    p = soft.numpy()
+    mean = (p * upstream).sum(-1, keepdims=True)
+    np.testing.assert_allclose(gradient, p * (upstream - mean) / 0.5, atol=1e-6)
 
 
 def test_soft_argmax_nears_the_arg_max_of_the_noisy_logits():

@@ -1,15 +1,21 @@
 import dataclasses
 
-import keras as keras3
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras
-from sbal_reference import CASES, load_case, sbal
+from sbal_reference import (
+    READINGS,
+    close_gradient,
+    sbal,
+    scene,
+    uncompiled,
+    value_and_gradient,
+)
 from scipy.special import softmax
 
-from deepgbass import boundary
+from deepgbass.configs import LOSS_CHOICES, ExperimentConfig, LossConfig
 from deepgbass.errors import UserError
+from deepgbass.experiment import make_loss
 from deepgbass.losses import (
     BoundaryWeightedCrossentropy,
     IgnoreCrossentropy,
@@ -17,91 +23,22 @@ from deepgbass.losses import (
     SemanticBoundaryLoss,
 )
 
+# test_losses_compiled.py compares with compiled ones.
+pytestmark = pytest.mark.usefixtures(uncompiled.__name__)
+
 LOSSES = [
     SBALoss(),
     SBALoss(noise=False),
     SBALoss(wce_weight=0.0, ce_weight=1.0),
-    SemanticBoundaryLoss(noise=False),
+    SemanticBoundaryLoss(noise=False, per_image=True),
+    SBALoss(border="one_sided", reading="binary"),
+    SBALoss(normalization="image_max", stop_weights=False),
     BoundaryWeightedCrossentropy(noise=False, reduction="mean"),
     IgnoreCrossentropy(),
 ]
+
+
 QUIET = SBALoss(noise=False, ce_weight=0.5)
-
-
-def scene(shape=(2, 12, 14, 3), seed=0, ignore=0.1):
-    """Labels in blocks, some ignored, and logits that half agree."""
-    rng = np.random.default_rng(seed)
-    batch, height, width, classes = shape
-    blocks = rng.integers(0, classes, (batch, -(-height // 4), -(-width // 4)))
-    labels = blocks.repeat(4, 1).repeat(4, 2)[:, :height, :width]
-    logits = 2.0 * (np.arange(classes) == labels[..., None])
-    logits += rng.normal(size=shape)
-    labels = np.where(rng.random(labels.shape) < ignore, 255, labels)
-    return labels.astype(np.int32), logits.astype(np.float32)
-
-
-def value_and_gradient(loss, labels, logits, seed=(1, 2)):
-    logits = tf.convert_to_tensor(logits)
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        value = loss(labels, logits, seed=seed)
-    return value.numpy(), tape.gradient(value, logits).numpy()
-
-
-def close_gradient(got, expected):
-    scale = abs(expected).max()
-    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * scale + 1e-9)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_fixtures_values_and_gradients(shared, case, monkeypatch):
-    data, configurations = load_case(shared, case)
-    labels, logits = data["labels"], data["logits"].astype(np.float32)
-    noise = data["gumbel"].astype(np.float32)
-    monkeypatch.setattr(boundary, "gumbel_noise", lambda shape, seed: noise)
-    for name, (noisy, temperature, normalizer) in configurations.items():
-        options = {
-            "noise": noisy,
-            "temperature": temperature,
-            "normalizer": normalizer,
-        }
-
-        def expect(item, name=name):
-            return data[f"{name}__{item}"]
-
-        def check(value, item, expect=expect):
-            assert value.numpy() == pytest.approx(
-                expect(item), rel=1e-5, abs=1e-7
-            )
-
-        x = tf.constant(logits)
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(x)
-            parts = SBALoss(reduction="sum", **options).components(labels, x)
-        check(parts["sbl"], "SBL")
-        check(parts["wce"], "WCE_max_sum")
-        check(parts["total"], "TOTAL_literal_l1_1_l2_1")
-        close_gradient(tape.gradient(parts["sbl"], x), expect("grad_SBL"))
-        close_gradient(
-            tape.gradient(parts["wce"], x), expect("grad_WCE_max_sum")
-        )
-        for reduction, item in (("mean", "mean"), ("weights", "wmean")):
-            loss = BoundaryWeightedCrossentropy(reduction=reduction, **options)
-            check(loss(labels, x), f"WCE_max_{item}")
-        valid = max((labels != 255).sum(), 1)
-        assert parts["mean_weight"].numpy() == pytest.approx(
-            expect("w_max").sum() / valid, rel=1e-5, abs=1e-7
-        )
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_fixtures_crossentropy(shared, case):
-    data, _ = load_case(shared, case)
-    value, gradient = value_and_gradient(
-        IgnoreCrossentropy(), data["labels"], data["logits"].astype(np.float32)
-    )
-    assert value == pytest.approx(data["CE_mean"], rel=1e-5, abs=1e-9)
-    close_gradient(gradient, data["grad_CE_mean"])
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.3])
@@ -165,6 +102,28 @@ def test_ignored_pixels_change_neither_value_nor_gradient(loss):
     assert gradient[~ignored].any()
 
 
+def test_dilated_leaves_out_what_the_filters_join_to_ignored_pixels():
+    labels, logits = scene((1, 20, 24, 3), ignore=0)
+    labels[0, 8, 10] = 255
+    parts = SBALoss(noise=False, ignore_mode="dilated").maps(labels, logits)
+    seen = parts["true_mask"].numpy().any(-1)[0]
+    assert not seen[3:14, 5:16].any()
+    assert seen[:, 4].any() and seen[2].any()
+
+
+@pytest.mark.parametrize("ignore_mode", ["gscnn", "gscnn_masked"])
+def test_as_gscnn_ignored_logits_alone_change_nothing(ignore_mode):
+    labels, logits = scene(ignore=0.3)
+    ignored = labels == 255
+    other = np.where(ignored[..., None], 7 - 50 * logits, logits)
+    loss = SBALoss(noise=False, ignore_mode=ignore_mode)
+    value, gradient = value_and_gradient(loss, labels, logits)
+    other_value, other_gradient = value_and_gradient(loss, labels, other)
+    assert value == other_value > 0
+    np.testing.assert_array_equal(gradient, other_gradient)
+    assert not gradient[ignored].any()
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_all_ignored_is_zero_with_zero_gradient(loss):
     labels, logits = scene()
@@ -188,6 +147,26 @@ def test_perfect_confident_prediction_has_no_boundary_loss():
     parts = QUIET.components(labels, 1e4 * truth.astype(np.float32))
     for name in ("sbl", "wce", "mean_weight"):
         assert parts[name].numpy() == pytest.approx(0, abs=1e-6), name
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_perfect_prediction_has_no_weight_in_any_reading(reading):
+    labels, _ = scene()
+    truth = np.arange(3) == labels[..., None]
+    loss = SBALoss(reading=reading, noise=False)
+    parts = loss.components(labels, 1e4 * truth.astype(np.float32))
+    assert parts["mean_weight"].numpy() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_logits_that_are_not_finite_are_not_hidden(loss, ignored, value):
+    labels, logits = scene()
+    place = tuple(np.argwhere((labels == 255) == ignored)[5])
+    logits[(*place, 1)] = value
+    if not (ignored and value == np.inf):
+        assert not np.isfinite(loss(labels, logits))
 
 
 @pytest.mark.parametrize(
@@ -218,6 +197,44 @@ def test_names_of_classes_do_not_matter():
     close_gradient(permuted[1], gradient[..., order])
 
 
+def test_given_noise_is_used_and_must_fit():
+    labels, logits = scene()
+    noise = np.random.default_rng(3).gumbel(size=logits.shape)
+    noise = noise.astype(np.float32)
+    values = {
+        SBALoss(noise=drawn)(labels, logits, noise=noise).numpy()
+        for drawn in (True, False)
+    }
+    perturbed = SemanticBoundaryLoss(noise=False)(labels, logits + noise)
+    assert len(values) == 1
+    assert SemanticBoundaryLoss()(labels, logits, noise=noise) == perturbed
+    with pytest.raises(UserError, match=r"noise is \(2, 3\)"):
+        SBALoss()(labels, logits, noise=noise[:, 0, :3, 0])
+
+
+def test_per_image_is_the_mean_over_batches_of_one():
+    labels, logits = scene()
+    loss = SemanticBoundaryLoss(noise=False, per_image=True)
+    single = [loss(labels[i : i + 1], logits[i : i + 1]) for i in range(2)]
+    value = loss(labels, logits).numpy()
+    assert value == pytest.approx(np.mean(single), rel=1e-5)
+    over_batch = SemanticBoundaryLoss(noise=False)(labels, logits).numpy()
+    assert over_batch != pytest.approx(np.mean(single), rel=1e-4)
+
+
+def test_maps_are_those_of_the_oracle():
+    labels, logits = scene()
+    maps = SBALoss(noise=False).maps(labels, logits)
+    expected = sbal(labels, logits)
+    np.testing.assert_allclose(maps["weights"], expected["weight"], atol=1e-5)
+    for xi, mask in (
+        ("predicted", "predicted_mask"),
+        ("true", "true_mask"),
+    ):
+        marked = (maps[xi].numpy() > 0.1) & (labels != 255)[..., None]
+        np.testing.assert_array_equal(maps[mask], marked)
+
+
 def test_noise_follows_the_seed():
     labels, logits = scene()
     loss = SBALoss()
@@ -238,16 +255,6 @@ def test_low_resolution_logits_are_resized_to_the_labels(loss):
     resized = tf.image.resize(low, labels.shape[1:])
     expected = loss(labels, resized, seed=(1, 2))
     assert loss(labels, low, seed=(1, 2)) == expected
-    # Nor need the sizes be known when a fully convolutional model is traced.
-    any_size = tf.TensorSpec([None, None, None, logits.shape[-1]])
-    traced = tf.function(
-        lambda labels, logits: loss(labels, logits, seed=(1, 2)),
-        input_signature=[
-            tf.TensorSpec([None, None, None], labels.dtype),
-            any_size,
-        ],
-    )
-    np.testing.assert_allclose(traced(labels, low), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -288,40 +295,31 @@ def test_boundary_terms_without_weight_are_left_out():
     np.testing.assert_array_equal(gradient, plain[1])
 
 
-@pytest.mark.parametrize("generation", [tf_keras, keras3], ids=["2", "3"])
-def test_trains_a_model_of_either_keras(generation):
-    labels, _ = scene((4, 8, 12, 3))
-    images = np.eye(3, dtype=np.float32)[labels % 3]
-    layers = generation.layers
-    model = generation.Sequential(
-        [
-            layers.Input((8, 12, 3)),
-            layers.AveragePooling2D(2),
-            layers.Conv2D(3, 1),
-        ]
+@pytest.mark.parametrize("name", ["sbal", "sbl"])
+def test_every_choice_can_be_configured(name):
+    words = {
+        "normalization": "image_max",
+        "border": "zeros",
+        "ignore_mode": "dilated",
+        "per_image": True,
+        "reading": "binary",
+        "reduction": "sum",
+    }
+    config = ExperimentConfig().with_overrides(
+        [f"loss.name={name}", *(f"loss.{k}={v}" for k, v in words.items())]
     )
-    model.compile(optimizer=generation.optimizers.Adam(0.1), loss=SBALoss())
-    history = model.fit(images, labels, epochs=6, batch_size=2, verbose=0)
-    losses = history.history["loss"]
-    assert np.isfinite(losses).all()
-    assert losses[-1] < 0.9 * losses[0]
+    assert ExperimentConfig.from_json(config.to_json()) == config
+    loss = make_loss(config.loss)
+    assert {k: getattr(loss, k) for k in words} == words
+    assert make_loss(LossConfig()) == SBALoss()
+    plain = (loss.wce_weight, loss.sbl_weight, loss.ce_weight)
+    assert plain == ((0, 1, 1) if name == "sbl" else (1, 1, 0))
 
 
-@pytest.mark.parametrize(
-    "labels, logits, message",
-    [
-        ((1, 8), (1, 8, 8, 3), r"labels must be .* they are \(1, 8\) and"),
-        ((1, 8, 8, 2), (1, 8, 8, 3), r"labels must be .*\(1, 8, 8, 2\)"),
-        ((1, 8, 8), (8, 8, 3), r"logits .* and \(8, 8, 3\)"),
-        ((2, 8, 8), (3, 8, 8, 3), "differ in the batch"),
-        ((1, 8, 8), (1, 8, 9, 3), r"logits \(1, 8, 9, 3\) have a higher"),
-        ((1, 4, 8), (1, 4, 8, 3), r"labels are \(1, 4, 8\): .* at least 5"),
-        ((1, 8, 4), (1, 2, 2, 3), "at least 5 pixels"),
-    ],
-)
-def test_shapes_that_do_not_fit_are_refused(labels, logits, message):
-    with pytest.raises(UserError, match=message):
-        SBALoss()(np.zeros(labels, np.int32), np.zeros(logits, np.float32))
+@pytest.mark.parametrize("field", LOSS_CHOICES)
+def test_an_unknown_choice_in_a_configuration_is_refused(field):
+    with pytest.raises(UserError, match=f"loss.{field} is 'other'; .* one of"):
+        ExperimentConfig().with_overrides([f"loss.{field}=other"])
 
 
 @pytest.mark.parametrize(
@@ -329,6 +327,12 @@ def test_shapes_that_do_not_fit_are_refused(labels, logits, message):
     [
         ({"temperature": 0}, "temperature is 0; it must be above 0"),
         ({"normalizer": float("nan")}, "normalizer is nan"),
+        ({"threshold": -1}, "threshold is -1; it must be 0 or above"),
+        ({"reading": "or"}, "reading is 'or'; .* max, binary"),
+        ({"border": "mirror"}, "border is 'mirror'"),
+        ({"ignore_mode": "drop"}, "ignore_mode is 'drop'"),
+        ({"normalization": "max"}, "normalization is 'max'"),
+        ({"sbl_weight": float("nan")}, "none may be negative"),
         ({"reduction": "avg"}, "reduction is 'avg'; .* weights, mean, sum"),
         ({"ce_weight": -1}, "none may be negative"),
         ({"wce_weight": 0, "sbl_weight": 0}, "one must be above 0"),

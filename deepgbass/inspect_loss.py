@@ -1,0 +1,175 @@
+"""Shows what SBAL sees in an image and what it punishes.
+
+Examples:
+  python -m deepgbass.inspect_loss --workdir=runs/demo --output_dir=sbal
+  python -m deepgbass.inspect_loss --workdir=runs/camvid --images=3,17 \\
+      --data_dir=data/camvid --class=pole --output_dir=sbal --tensorboard
+
+For each image one PNG: image, truth, prediction, the predicted and the true
+boundary magnitudes, their masks, and the weight of each pixel's
+cross-entropy. The loss is that of the work directory's configuration; one
+that was trained with cross-entropy is shown what SBAL would have said.
+"""
+
+import dataclasses
+import pathlib
+
+from absl import flags
+
+from deepgbass.commands import cli
+from deepgbass.errors import UserError
+
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "A work directory that train.py made.", required=True
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of TFRecords; the embedded set needs none."
+)
+_SPLIT = flags.DEFINE_string(
+    "split", None, "Split to look at. Default: the one for evaluation."
+)
+_IMAGES = flags.DEFINE_list(
+    "images", ["0", "1", "2"], "Numbers of the images in the split, from 0."
+)
+_CLASS = flags.DEFINE_string(
+    "class", None, "Name of one class to look at. Default: all of them."
+)
+_NOISE = flags.DEFINE_bool(
+    "noise", False, "Draw the Gumbel noise that training adds to the logits."
+)
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", None, "Folder for the PNGs; made if absent.", required=True
+)
+_TENSORBOARD = flags.DEFINE_bool(
+    "tensorboard", False, "Also write the pictures to the run's TensorBoard."
+)
+
+
+def image_numbers(words, count):
+    """The numbers in `--images`.
+
+    Raises:
+        UserError: a word is no number of an image.
+    """
+    for word in words:
+        if not (word.isdecimal() and int(word) < count):
+            raise UserError(
+                f"--images: {word!r} is not the number of an image of this"
+                f" split, 0 to {count - 1}"
+            )
+    return [int(word) for word in words]
+
+
+def class_id(name, info):
+    """The id of the class in `--class`; None for None.
+
+    Raises:
+        UserError: there is no such class.
+    """
+    if name is None:
+        return None
+    if name not in info.class_names:
+        raise UserError(
+            f"--class={name} is not a class of {info.name}:"
+            f" {', '.join(info.class_names)}"
+        )
+    return info.class_names.index(name)
+
+
+def fit_label(label, size, content):
+    """A label map at its image's place in the network's input.
+
+    Args:
+        label: integers `(height, width)`.
+        size: (height, width) of the network's input.
+        content: (height, width) of the image's part of it, top left.
+
+    Returns:
+        Integers `size`; padding is ignored.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from deepgbass.data.dataset_info import IGNORE_LABEL
+
+    fitted = np.full(size, IGNORE_LABEL, np.int32)
+    resized = Image.fromarray(label.astype(np.uint8)).resize(
+        content[::-1], Image.Resampling.NEAREST
+    )
+    fitted[: content[0], : content[1]] = resized
+    return fitted
+
+
+def main(argv):
+    del argv
+    cli.import_tensorflow()
+    import tensorflow as tf
+
+    from deepgbass.configs import load_config
+    from deepgbass.experiment import make_loss, open_split, restore_model
+    from deepgbass.files import atomic_path
+    from deepgbass.loss_maps import loss_figure, loss_maps, loss_pictures
+    from deepgbass.predictors import KerasPredictor, letterbox
+    from deepgbass.progress import console, track
+
+    workdir = pathlib.Path(_WORKDIR.value)
+    config = load_config(workdir)
+    split = _SPLIT.value or config.data.eval_split
+    dataset = open_split(config, workdir, _DATA_DIR.value, split)
+    info = dataset.info
+    numbers = image_numbers(_IMAGES.value, len(dataset))
+    only = class_id(_CLASS.value, info)
+    folder = pathlib.Path(_OUTPUT_DIR.value)
+    folder.mkdir(parents=True, exist_ok=True)
+    loss = make_loss(
+        dataclasses.replace(config.loss, name="sbal", noise=_NOISE.value)
+    )
+    model, step = restore_model(workdir)
+    longer_side = config.data.resize_longer_side
+    predictor = KerasPredictor(model, info, longer_side)
+    writer = (
+        tf.summary.create_file_writer(str(workdir / "tensorboard"))
+        if _TENSORBOARD.value
+        else tf.summary.create_noop_writer()
+    )
+
+    examples = zip(numbers, dataset.examples(numbers), strict=True)
+    for number, example in track(examples, "inspecting", len(numbers)):
+        padded, (height, width) = letterbox(
+            example["image"], predictor.size, longer_side
+        )
+        label = fit_label(example["label"], predictor.size, (height, width))
+        logits = predictor.logits(padded)
+        maps = loss_maps(loss, label, logits[0], only)
+        seen = slice(height), slice(width)
+        full = tf.image.resize(logits, predictor.size)[0]
+        pictures = loss_pictures(
+            {name: values[seen] for name, values in maps.items()},
+            padded[seen],
+            label[seen],
+            tf.argmax(full, -1).numpy()[seen],
+            info.colors,
+            peak=0.18 / loss.normalizer,
+        )
+        value = float(loss(label[None], logits))
+        title = (
+            f"{example['filename'] or number}: SBAL {value:.3f} at step {step},"
+            f" {_CLASS.value or 'all classes'}"
+        )
+        with atomic_path(folder / f"{split}_{number:05d}_sbal.png") as path:
+            loss_figure(pictures, title).savefig(path, format="png")
+        with writer.as_default(step):
+            for name, picture in pictures.items():
+                tf.summary.image(
+                    f"sbal_{number}/{name.partition(':')[0]}", picture[None]
+                )
+    writer.flush()
+    console.print(f"{len(numbers)} pictures in {folder}")
+
+
+def run():
+    cli.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,113 @@
+"""Labels and logits of a batch, checked and in the form that losses need."""
+
+import tensorflow as tf
+
+from deepgbass.errors import UserError
+
+
+class Scene:
+    """Labels and logits of a batch.
+
+    Args:
+        labels: integers, or floats that hold integers,
+            `(batch, height, width)` or `(batch, height, width, 1)`.
+        logits: floats `(batch, h, w, num_classes)`, no larger than the labels.
+        ignore_label: label id that marks ignored pixels.
+        least_size: pixels that height and width must have.
+
+    Attributes:
+        labels: int32 `(batch, height, width)`, -1 where ignored.
+        logits: float32 `(batch, height, width, num_classes)`, resized
+            bilinearly with half-pixel centres where they were smaller.
+        valid: float32 `(batch, height, width)`, 0 where ignored.
+        crossentropy: float32 `(batch, height, width)`, 0 where ignored.
+        count: float32, number of valid pixels, at least 1.
+
+    Raises:
+        UserError: shapes or types do not fit.
+        tf.errors.InvalidArgumentError: a label is neither a class nor
+            ignored. Not where XLA compiles the whole step: there the loss is
+            NaN.
+    """
+
+    def __init__(self, labels, logits, ignore_label, least_size=1):
+        labels = tf.convert_to_tensor(labels)
+        logits = tf.convert_to_tensor(logits)
+        _check_types(labels.dtype, logits.dtype)
+        logits = tf.cast(logits, tf.float32)
+        if labels.shape.rank == 4 and labels.shape[-1] == 1:
+            labels = labels[..., 0]
+        _check_shapes(labels.shape, logits.shape, least_size)
+        labels = tf.cast(labels, tf.int32)
+        low, full = logits.shape[1:3], labels.shape[1:3]
+        # Unknown sizes compare as equal, and may differ all the same.
+        if low != full or not low.is_fully_defined():
+            logits = tf.image.resize(logits, tf.shape(labels)[1:])
+        is_valid = labels != ignore_label
+        check = _check_ids(labels, is_valid, logits.shape[-1])
+        with tf.control_dependencies([check]):
+            self.labels = tf.where(is_valid, labels, -1)
+        # Cross-entropy of an id outside the classes is NaN, even times 0.
+        classes = tf.maximum(self.labels, 0)
+        self.logits = logits
+        self.valid = tf.cast(is_valid, tf.float32)
+        self.crossentropy = self.valid * (
+            tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
+        )
+        self.count = tf.maximum(tf.reduce_sum(self.valid), 1.0)
+
+    def mean_crossentropy(self):
+        """Mean over the valid pixels, float32; 0 if there are none."""
+        return tf.reduce_sum(self.crossentropy) / self.count
+
+
+def _check_types(labels, logits):
+    if not (labels.is_integer or labels.is_floating):
+        raise UserError(f"labels are {labels.name}; they must be integers")
+    if not logits.is_floating:
+        raise UserError(
+            f"logits are {logits.name}; they must be floats, before any softmax"
+        )
+
+
+def _check_shapes(labels, logits, least_size):
+    if labels.rank != 3 or logits.rank != 4:
+        raise UserError(
+            "labels must be (batch, height, width) and logits (batch, h, w, "
+            f"num_classes), but they are {labels} and {logits}"
+        )
+    if logits[-1] is None:
+        raise UserError(
+            f"logits are {logits}; the number of classes must be known"
+        )
+    if not labels[:1].is_compatible_with(logits[:1]):
+        raise UserError(
+            f"labels {labels} and logits {logits} differ in the batch; give "
+            "as many label maps as logit maps"
+        )
+    for size, low in zip(labels[1:], logits[1:3], strict=True):
+        if size is not None and size < least_size:
+            raise UserError(
+                f"labels are {labels}: boundaries need at least {least_size} "
+                "pixels each way; use larger images or crops"
+            )
+        if None not in (size, low) and low > size:
+            raise UserError(
+                f"logits {logits} have a higher resolution than labels "
+                f"{labels}; give labels of at least the logits' size"
+            )
+
+
+def _check_ids(labels, is_valid, num_classes):
+    is_bad = is_valid & ((labels < 0) | (labels >= num_classes))
+    first = tf.argmax(tf.reshape(is_bad, [-1]), output_type=tf.int32)
+    return tf.debugging.Assert(
+        ~tf.reduce_any(is_bad),
+        [
+            "labels hold an id that is neither a class nor ignored:",
+            tf.reshape(labels, [-1])[first],
+            "at (image, row, column)",
+            tf.unravel_index(first, tf.shape(labels)),
+            f"while the classes are 0 to {num_classes - 1}",
+        ],
+    )
