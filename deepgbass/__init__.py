@@ -14,6 +14,10 @@ _PUBLIC = {
     "DeepGuidedDecoder": "deepgbass.decoders.guided",
     "DeepGuidedBlock": "deepgbass.layers.guided",
     "box_filter": "deepgbass.layers.box",
+    # Published weights.
+    "load_zoo_weights": "deepgbass.zoo.loading",
+    "recalibrate_batch_norm": "deepgbass.zoo.recalibration",
+    "build_classifier": "deepgbass.classifier",
     # Semantic boundary-aware learning (Fig. 4, eqs. 1-3).
     "SemanticBoundaryLoss": "deepgbass.losses",
     "BoundaryWeightedCrossentropy": "deepgbass.losses",
@@ -22,8 +26,12 @@ _PUBLIC = {
     # Metrics.
     "MeanIoU": "deepgbass.metrics.mean_iou",
     "BoundaryF1": "deepgbass.metrics.boundary_f1",
-    "Tolerance": "deepgbass.metrics.boundary_f1",
     "boundary_f1": "deepgbass.metrics.boundary_f1",
+    "BoundaryRule": "deepgbass.metrics.boundary_rule",
+    "Tolerance": "deepgbass.metrics.boundary_rule",
+    "BoundaryIoU": "deepgbass.metrics.boundary_iou",
+    "DistanceBands": "deepgbass.metrics.distance_bands",
+    "PairConfusion": "deepgbass.metrics.pair_confusion",
     # Data.
     "DatasetInfo": "deepgbass.data.dataset_info",
     "load_dataset": "deepgbass.data.pipeline",

@@ -2,43 +2,71 @@
 
 import rich.box
 import rich.table
+from rich.markup import escape
 
+from deepgbass.metrics.boundary_rule import Tolerance
 from deepgbass.progress import console
+
+# Borders between classes that a terminal shows.
+WORST = 5
 
 
 def print_metrics(results):
-    """Prints one table: a row for every network and form.
+    """Prints a table: a row for every network and form.
+
+    Below it, how they do near boundaries, and the borders between classes
+    at which the last network loses most.
 
     Args:
         results: dict of network -> form ("float", "int8") -> metrics, as
             `deepgbass.evaluate` gives them.
     """
-    rows = metrics_rows(results)
-    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-    for name, value in rows[0].items():
-        numeric = not isinstance(value, str)
-        table.add_column(
-            name, justify="right" if numeric else "left", no_wrap=True
-        )
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    console.print(table)
     some = next(iter(next(iter(results.values())).values()))
-    console.print(f"mBF rule: {some['mbf_rule']}")
+    _print_table(metrics_rows(results))
+    if "mbf_definitions" not in some:  # a table of an earlier version
+        console.print(f"mBF rule: {some['mbf_rule']}")
+        return
+    tolerances = [
+        Tolerance(**definition["tolerance"])
+        for definition in some["mbf_definitions"].values()
+    ]
+    words = ", ".join(f"{t.sign} {t}" for t in tolerances)
+    console.print(f"mBF rule: {some['mbf_rule']}; distances {words}")
+    _print_table(_boundary_rows(results))
+    console.print(f"boundary IoU: {some['biou_rule']}")
+    console.print(f"px: mIoU {some['bands_rule']}")
+    name, forms = list(results.items())[-1]
+    form, metrics = next(iter(forms.items()))
+    if metrics["borders"]:
+        console.print(f"\nWorst borders of {name} ({form}):")
+        _print_table(_border_rows(metrics["borders"]))
+        console.print(f"met: {metrics['borders_rule']}")
 
 
 def markdown_table(results):
-    """The table of `print_metrics` in Markdown."""
+    """The first table of `print_metrics` in Markdown."""
     rows = metrics_rows(results)
     lines = [list(rows[0]), ["---"] * len(rows[0])]
     lines += [[_cell(value) for value in row.values()] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def _print_table(rows):
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, show_edge=False)
+    for name, value in rows[0].items():
+        numeric = not isinstance(value, str)
+        table.add_column(
+            name, justify="right" if numeric else "left", no_wrap=True
+        )
+    for row in rows:
+        table.add_row(*(escape(_cell(value)) for value in row.values()))
+    console.print(table)
+
+
 def _cell(value):
     if value is None:
         return "-"
-    return value if isinstance(value, str) else f"{value:.3f}"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def metrics_rows(results):
@@ -55,4 +83,43 @@ def metrics_rows(results):
         }
         for name, forms in results.items()
         for form, metrics in forms.items()
+    ]
+
+
+def _boundary_rows(results):
+    """A row for every network and form of what `metrics_rows` leaves out."""
+    return [
+        {
+            "network": name,
+            "form": form,
+            **(
+                {"mIoU without other": metrics["miou_without_other"]}
+                if "miou_without_other" in metrics
+                else {}
+            ),
+            "boundary IoU": metrics["biou"],
+            **{
+                f"{band['width']} px": band["miou"] for band in metrics["bands"]
+            },
+        }
+        for name, forms in results.items()
+        for form, metrics in forms.items()
+    ]
+
+
+def _border_rows(borders):
+    """A row for every border, as `deepgbass.evaluate` gives them."""
+    return [
+        {
+            "border": " | ".join(border["classes"]),
+            "length": border["length"],
+            "met": border["met"] / border["length"],
+            "lost": border["length"] - border["met"],
+            "mostly predicted": (
+                " | ".join(border["instead"][0]["classes"])
+                if border["instead"]
+                else "-"
+            ),
+        }
+        for border in borders[:WORST]
     ]

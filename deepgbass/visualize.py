@@ -11,7 +11,8 @@ from scipy.spatial import cKDTree
 
 from deepgbass.errors import UserError
 from deepgbass.files import atomic_path
-from deepgbass.metrics.boundary_f1 import DEFAULT, boundary_pixels
+from deepgbass.metrics.boundaries import boundary_pixels
+from deepgbass.metrics.boundary_rule import DEFAULT
 
 BOUNDARY_COLORS = {
     "found": (38, 194, 112),

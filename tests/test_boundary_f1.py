@@ -2,39 +2,49 @@ import json
 
 import numpy as np
 import pytest
+from label_pairs import random_pair
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from deepgbass.errors import UserError
+from deepgbass.metrics.boundary_counts import boundary_counts
 from deepgbass.metrics.boundary_f1 import (
-    DEFAULT,
     BoundaryF1,
-    Tolerance,
-    boundary_counts,
     boundary_f1,
-    f1_scores,
+    boundary_scores,
+)
+from deepgbass.metrics.boundary_rule import (
+    CHOICES,
+    DEFAULT,
+    DEFAULT_RULE,
+    BoundaryRule,
+    Tolerance,
 )
 
-# The fixtures' variants with the conventions of `RULE`.
-VARIANTS = {
-    "edt_lt-0.0075": DEFAULT,
-    **{f"edt_le-{px}": Tolerance(px, "px") for px in (1, 2, 3, 5, 9)},
-}
 TOLERANCES = (Tolerance(0.11), Tolerance(1, "px"), Tolerance(5, "px"))
+MATCHING = {
+    "edt_lt": "nearest",
+    "edt_le": "nearest",
+    "cheb_le": "chessboard",
+    "bipartite": "bipartite",
+}
 
 
-def random_pair(shape=(20, 26), num_classes=4, seed=0, ignore=0.05):
-    """Blocks of classes, and the same moved a little with some more noise."""
-    rng = np.random.default_rng(seed)
-    blocks = rng.integers(
-        0, num_classes, (shape[0] // 4 + 1, shape[1] // 4 + 1)
+def parse(variant):
+    """The options and the tolerance that a fixture's variant stands for."""
+    boundary, match, theta, ignored = variant.split("-")
+    value = float(theta.removesuffix("c"))
+    options = {"boundary": boundary, "matching": MATCHING[match]}
+    if ignored == "none":
+        options["ignored"] = "kept"
+    elif ignored.startswith("exclude"):
+        options["exclusion"] = float(ignored.removeprefix("exclude"))
+    tolerance = Tolerance(
+        value,
+        "px" if value >= 1 else "diagonal",
+        round_up=theta.endswith("c"),
+        strict=match == "edt_lt",
     )
-    whole = blocks.repeat(4, 0).repeat(4, 1)
-    label = whole[: shape[0], : shape[1]].copy()
-    prediction = whole[2 : shape[0] + 2, 1 : shape[1] + 1].copy()
-    noise = rng.random(shape) < 0.03
-    prediction[noise] = rng.integers(0, num_classes, noise.sum())
-    label[rng.random(shape) < ignore] = 255
-    return label, prediction
+    return options, tolerance
 
 
 def brute_force(label, prediction, num_classes, tolerance):
@@ -65,31 +75,71 @@ def test_fixtures(shared, name):
     folder = shared / "fixtures/boundary_f1"
     data = np.load(folder / f"bf_{name}.npz")
     aggregates = json.loads((folder / "bf_aggregates.json").read_text())[name]
-    metric = BoundaryF1(data["confusion"].shape[1], VARIANTS.values())
-    for label, prediction in zip(data["gt"], data["pred"], strict=True):
-        metric.update(label, prediction)
-    for match, result in zip(VARIANTS, metric.result(), strict=True):
-        variant = f"inner4-{match}-zero_both"
-        key = variant.replace(".", "p")
-        np.testing.assert_array_equal(result.counts, data[f"counts__{key}"])
-        assert result.mbf == pytest.approx(aggregates[variant]["union/image"])
-        if f"F_union__{key}" in data.files:
-            expected = data[f"F_union__{key}"]
-            scores = f1_scores(result.counts)
-            np.testing.assert_allclose(scores, expected)
-            present = ~np.isnan(expected).all(0)
-            np.testing.assert_allclose(
-                result.per_class[present], np.nanmean(expected[:, present], 0)
+    variants = [v for v in aggregates if isinstance(aggregates[v], dict)]
+    assert len(variants) == 24
+    for variant in variants:
+        options, tolerance = parse(variant)
+        expected = aggregates[variant]
+        assert tolerance.pixels(data["gt"].shape[1:]) == expected["theta"]
+        num_classes = data["confusion"].shape[1]
+        pairs = zip(data["gt"], data["pred"], strict=True)
+        counts = [
+            boundary_counts(
+                *pair, num_classes, [tolerance], rule=BoundaryRule(**options)
             )
-            assert np.isnan(result.per_class[~present]).all()
-        assert result.images == (result.counts.sum((1, 2)) > 0).sum()
+            for pair in pairs
+        ]
+        key = variant.replace(".", "p")
+        np.testing.assert_array_equal(
+            np.concatenate(counts), data[f"counts__{key}"]
+        )
+        for absent in CHOICES["absent"]:
+            for average in CHOICES["average"]:
+                metric = BoundaryF1(
+                    num_classes,
+                    [tolerance],
+                    absent=absent,
+                    average=average,
+                    **options,
+                )
+                for one in counts:
+                    metric.add(one)
+                (result,) = metric.result()
+                if average != "pooled":
+                    mbf = expected[f"{absent}/{average}"]
+                elif absent == "union":
+                    mbf = expected["pooled"]
+                else:
+                    continue
+                assert result.mbf == pytest.approx(mbf, rel=0, abs=1e-12)
+                assert result.rule == BoundaryRule(
+                    absent=absent, average=average, **options
+                )
+            if f"F_{absent}__{key}" in data.files:
+                scores = boundary_scores(np.concatenate(counts), absent)
+                for letter, score in zip("PRF", scores, strict=True):
+                    np.testing.assert_allclose(
+                        score,
+                        data[f"{letter}_{absent}__{key}"],
+                        rtol=0,
+                        atol=1e-12,
+                    )
+    scored = [key for key in data.files if key.startswith("F_")]
+    assert len(scored) == 12
+
+
+def test_defaults_are_the_recommended_variant():
+    options, tolerance = parse("inner4-edt_lt-0.0075-zero_both")
+    assert tolerance == DEFAULT
+    assert BoundaryRule(**options) == DEFAULT_RULE
+    assert (DEFAULT_RULE.absent, DEFAULT_RULE.average) == ("union", "image")
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_counts_equal_brute_force(seed):
     label, prediction = random_pair(seed=seed)
     # 0.11 of 32.8 pixels is 3.6: unlike whole pixels, between two distances.
-    counts = boundary_counts(label, prediction, 4, TOLERANCES, 255)
+    counts = boundary_counts(label, prediction, 4, TOLERANCES)
     for got, tolerance in zip(counts, TOLERANCES, strict=True):
         expected = brute_force(label, prediction, 4, tolerance)
         np.testing.assert_array_equal(got, expected)
@@ -104,7 +154,7 @@ def test_ties_at_the_tolerance():
     moved = np.roll(label, 3, axis=1)
 
     def met(tolerance):
-        return boundary_counts(label, moved, 2, [tolerance], 255)[0, 1, 3]
+        return boundary_counts(label, moved, 2, [tolerance])[0, 1, 3]
 
     assert met(Tolerance(3, "px")) == 12
     assert met(Tolerance(0.075)) < 12
@@ -132,15 +182,6 @@ def test_missing_and_invented_classes_score_zero_and_absent_ones_nothing():
         assert result.mbf == pytest.approx(result.per_class[0] / 2)
 
 
-def test_ignored_pixels_do_not_count_whatever_is_predicted_there():
-    label, prediction = random_pair(ignore=0.2)
-    wild = np.where(label == 255, 77, prediction)
-    np.testing.assert_array_equal(
-        boundary_f1(label, prediction, 4).counts,
-        boundary_f1(label, wild, 4).counts,
-    )
-
-
 def test_classes_do_not_meet_each_other():
     label = np.zeros((10, 10), int)
     prediction = np.ones((10, 10), int)
@@ -163,27 +204,34 @@ def test_images_have_equal_weight():
         assert (result.images, len(result.counts)) == (2, 3)
 
 
-def test_nothing_seen_is_nan_and_reset_forgets():
-    metric = BoundaryF1(3)
-    metric.update(np.zeros((5, 5), int), np.zeros((5, 5), int))
-    assert [r.mbf for r in metric.result()] == [1, 1, 1]
-    metric.reset()
-    for _ in range(2):
-        for result in metric.result():
-            assert np.isnan(result.mbf)
-            assert np.isnan(result.per_class).all()
-            assert result.images == 0
-        metric.update(np.full((5, 5), 255), np.zeros((5, 5), int))
-
-
 def test_results_name_tolerance_and_rule():
+    zeros = np.zeros((5, 5), int)
     metric = BoundaryF1(2)
-    metric.update(np.zeros((5, 5), int), np.zeros((5, 5), int))
+    metric.update(zeros, zeros)
     assert [str(r) for r in metric.result()] == [
-        "mBF 0.75 % diag, union/image: 100.00 %",
-        "mBF 3 px, union/image: 100.00 %",
-        "mBF 1 px, union/image: 100.00 %",
+        f"mBF 100.00 % (inner4, nearest {bound}, union/image, ignore cleared)"
+        for bound in ("< 0.75 % diag", "<= 3 px", "<= 1 px")
     ]
+
+
+def test_every_field_of_the_rule_is_named():
+    tolerance = Tolerance(0.008, round_up=True)
+    zeros = np.zeros((5, 5), int)
+    result = boundary_f1(
+        zeros,
+        zeros,
+        2,
+        tolerance,
+        boundary="seg2bmap",
+        absent="all1",
+        average="class",
+        ignored="kept",
+        exclusion=1.5,
+    )
+    assert result.description == (
+        "seg2bmap, nearest <= 0.8 % diag rounded up, all1/class, ignore kept, "
+        "1.5 px around it excluded"
+    )
 
 
 def test_a_plain_number_is_a_fraction_of_the_diagonal():
@@ -208,11 +256,54 @@ def test_bad_tolerances_are_refused(arguments, message):
         Tolerance(*arguments)
 
 
-def test_bad_input_is_refused():
-    zeros = np.zeros((5, 6), int)
-    with pytest.raises(UserError, match="prediction holds id 3"):
-        boundary_f1(zeros, zeros + 3, 3)
-    with pytest.raises(UserError, match=r"label is \(5, 6\) but"):
-        boundary_f1(zeros, zeros.T, 3)
+@pytest.mark.parametrize("name", CHOICES)
+def test_unknown_rules_are_refused(name):
+    with pytest.raises(UserError, match=f"{name} is 'x'; it must be one of"):
+        BoundaryF1(3, **{name: "x"})
+
+
+def test_rules_that_do_not_fit_are_refused():
     with pytest.raises(UserError, match="tolerances are empty"):
         BoundaryF1(3, ())
+    with pytest.raises(UserError, match="exclusion is -1"):
+        BoundaryF1(3, exclusion=-1)
+    with pytest.raises(UserError, match="exclusion needs another matching"):
+        BoundaryF1(3, exclusion=1, matching="bipartite")
+
+
+def test_bipartite_matching_refuses_large_images():
+    zeros = np.zeros((513, 512), np.uint8)
+    metric = BoundaryF1(1, matching="bipartite")
+    metric.update(zeros[:512], zeros[:512])
+    with pytest.raises(UserError, match=r"up to 262144 pixels .* \(513, 512\)"):
+        metric.update(zeros, zeros)
+
+
+def test_bipartite_matching_refuses_too_many_pairs():
+    rng = np.random.default_rng(0)
+    maps = rng.integers(0, 2, (2, 300, 300))
+    metric = BoundaryF1(2, [Tolerance(40, "px")], matching="bipartite")
+    with pytest.raises(UserError, match="pairs of pixels within 40 px"):
+        metric.update(*maps)
+
+
+def test_a_tolerance_beyond_the_image_meets_all_of_the_class():
+    label, prediction = random_pair()
+    for matching in CHOICES["matching"][:2]:
+        far = Tolerance(1e200, "px")
+        result = boundary_f1(label, prediction, 4, far, matching=matching)
+        assert result.mbf == 1
+    classes = np.where(label == 255, 255, 0), np.ones_like(prediction)
+    assert boundary_f1(*classes, 2, Tolerance(1e200, "px")).mbf == 0
+
+
+def test_kept_predictions_count_inside_ignored_pixels():
+    label = np.zeros((12, 12), int)
+    label[4:8, 4:8] = 255
+    prediction = np.where(label == 255, 1, 0)
+    assert boundary_f1(label, prediction, 2).mbf == 1
+    kept = boundary_f1(label, prediction, 2, ignored="kept").counts[0]
+    np.testing.assert_array_equal(kept[1], [12, 0, 0, 0])
+    wild = np.where(label == 255, 99, 0)
+    wild = boundary_f1(label, wild, 2, ignored="kept").counts[0]
+    np.testing.assert_array_equal(wild, [kept[0], [0, 0, 0, 0]])

@@ -2,76 +2,24 @@
 
 After Csurka et al. 2013: for every class of an image, precision and recall of
 its boundary pixels within a tolerance; F1 is averaged over the classes of an
-image, then over images. What the sources leave open is decided here and named
-in every result (`RULE`):
-
-* A class's boundary is its pixels with a 4-neighbour outside of the class;
-  outside the image is outside of every class.
-* "union": a class counts in an image if it is in the truth or the prediction,
-  with F1 0 if it is in one alone.
-* "image": images have equal weight; those without a valid pixel have none.
-* Pixels whose label is ignored are cleared from both maps first.
+image, then over images. What the sources leave open is a field of
+`BoundaryRule`, and every result names its rule and its tolerance.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from deepgbass.errors import UserError
-from deepgbass.metrics.mean_iou import check_pair
-
-RULE = "union/image"
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """The greatest distance at which two boundary pixels meet.
-
-    Attributes:
-        value: fraction of the image's diagonal, or pixels.
-        unit: "diagonal": distances below `value` times the diagonal in
-            pixels meet (not rounded); "px": distances up to `value`.
-
-    Raises:
-        UserError: another unit, or a value out of range.
-    """
-
-    value: float
-    unit: str = "diagonal"
-
-    def __post_init__(self):
-        if self.unit not in ("diagonal", "px"):
-            raise UserError(
-                f"tolerance unit {self.unit!r} must be 'diagonal' or 'px'"
-            )
-        if not 0 < self.value < math.inf:
-            raise UserError(f"tolerance {self.value!r} must be above 0")
-        if self.unit == "diagonal" and self.value >= 1:
-            raise UserError(
-                f"tolerance {self.value!r} must be a fraction of the diagonal "
-                f"below 1; for pixels give Tolerance({self.value!r}, 'px')"
-            )
-
-    def __str__(self):
-        if self.unit == "px":
-            return f"{self.value:g} px"
-        return f"{100 * self.value:g} % diag"
-
-    def pixels(self, shape):
-        """The tolerance in pixels for images `(height, width)`."""
-        return self.value * (math.hypot(*shape) if self.unit != "px" else 1)
-
-    def meets(self, squared_distances, shape):
-        """Which squared pixel distances (integers, exact) are within it."""
-        if self.unit == "px":
-            return squared_distances <= self.value**2
-        return squared_distances < self.pixels(shape) ** 2
-
-
-DEFAULT = Tolerance(0.0075)
-DEFAULTS = (DEFAULT, Tolerance(3, "px"), Tolerance(1, "px"))
+from deepgbass.metrics.boundary_counts import boundary_counts
+from deepgbass.metrics.boundary_rule import (
+    DEFAULT,
+    DEFAULTS,
+    BoundaryRule,
+    Tolerance,
+)
+from deepgbass.metrics.label_maps import mean_where_counted, uncounted_classes
+from deepgbass.metrics.streaming import StreamingMetric
 
 
 @dataclass(frozen=True)
@@ -79,86 +27,116 @@ class BoundaryF1Result:
     """What was measured at one tolerance; shares lie in 0..1.
 
     Attributes:
-        mbf: the mean boundary F1; NaN if no image had a valid pixel.
+        mbf: the mean boundary F1; NaN if nothing counts.
         per_class: float `(num_classes,)`: mean F1 of each class over the
-            images in which it counts; NaN where it never does.
+            images in which it counts (of its summed counts, if the average
+            is "pooled"); NaN where it never does.
         tolerance: `Tolerance`.
-        rule: how classes and images were averaged: see `RULE`.
-        images: number of images that count.
+        rule: `BoundaryRule`.
+        images: number of images in which a class counts. Images without any
+            do not enter the mean.
         counts: int64 `(all images, num_classes, 4)`: boundary pixels of the
             prediction, of the truth, met ones of the prediction, of the
             truth.
+        excluded: ids of the classes that the mean leaves out.
     """
 
     mbf: float
     per_class: np.ndarray
     tolerance: Tolerance
-    rule: str
+    rule: BoundaryRule
     images: int
     counts: np.ndarray
+    excluded: tuple[int, ...] = ()
+
+    @property
+    def description(self):
+        """Rule and tolerance, to stand beside the number."""
+        return self.rule.at(self.tolerance)
 
     def __str__(self):
-        return f"mBF {self.tolerance}, {self.rule}: {100 * self.mbf:.2f} %"
+        return f"mBF {100 * self.mbf:.2f} % ({self.description})"
 
 
-class BoundaryF1:
+class BoundaryF1(StreamingMetric):
     """Streaming mBF at several tolerances at once.
 
     Args:
         num_classes: ids run from 0 to `num_classes - 1`.
         tolerances: sequence of `Tolerance`.
-        ignore_label: pixels with this label belong to no class, in truth and
-            prediction alike.
+        ignore_label: pixels with this label are ignored. If it is a class,
+            that class is excluded.
+        excluded: ids of classes that are not scored: their pixels in the
+            truth are ignored, and they enter no mean.
+        **rule: fields of `BoundaryRule`, as `boundary="seg2bmap"`.
 
     Raises:
-        UserError: there is no tolerance.
+        UserError: there is no tolerance, a rule is unknown, or an excluded id
+            is no class.
     """
 
-    def __init__(self, num_classes, tolerances=DEFAULTS, ignore_label=255):
+    def __init__(
+        self,
+        num_classes,
+        tolerances=DEFAULTS,
+        ignore_label=255,
+        excluded=(),
+        **rule,
+    ):
         self.num_classes = num_classes
         self.tolerances = tuple(tolerances)
         self.ignore_label = ignore_label
+        self.excluded = uncounted_classes(num_classes, ignore_label, excluded)
+        self.rule = BoundaryRule(**rule)
         if not self.tolerances:
             raise UserError("tolerances are empty; give at least one Tolerance")
         self.reset()
 
     def reset(self):
-        """Forgets all images."""
         self._counts = []
 
-    def update(self, label, prediction):
-        """Adds one image.
+    def measure(self, label, prediction):
+        """Counts one image without adding it; safe in any thread.
 
-        Args:
-            label: integers `(height, width)`, ids or the ignore label.
-            prediction: integers `(height, width)`, ids; anything where the
-                label is ignored.
+        Args: as `update`.
 
-        Raises:
-            UserError: shapes, dtypes or ids are not as above.
+        Returns:
+            int64 `(tolerances, num_classes, 4)`, for `add`.
         """
-        self._counts.append(
-            boundary_counts(
-                label,
-                prediction,
-                self.num_classes,
-                self.tolerances,
-                self.ignore_label,
-            )
+        return boundary_counts(
+            label,
+            prediction,
+            self.num_classes,
+            self.tolerances,
+            self.ignore_label,
+            self.rule,
+            self.excluded,
         )
 
+    def add(self, counts):
+        self._counts.append(counts)
+
     def result(self):
-        """Returns a tuple of `BoundaryF1Result`, one a tolerance."""
+        """Returns a tuple of `BoundaryF1Result`, one a tolerance.
+
+        Before the first image, every score is NaN.
+        """
         shape = (-1, len(self.tolerances), self.num_classes, 4)
         counts = np.array(self._counts, np.int64).reshape(shape)
         return tuple(
-            _result(tolerance, counts[:, i])
+            _result(counts[:, i], tolerance, self.rule, self.excluded)
             for i, tolerance in enumerate(self.tolerances)
         )
 
 
 def boundary_f1(
-    label, prediction, num_classes, tolerance=DEFAULT, ignore_label=255
+    label,
+    prediction,
+    num_classes,
+    tolerance=DEFAULT,
+    ignore_label=255,
+    excluded=(),
+    **rule,
 ):
     """Boundary F1 of one image.
 
@@ -168,7 +146,7 @@ def boundary_f1(
             is ignored.
         num_classes: ids run from 0 to `num_classes - 1`.
         tolerance: `Tolerance`, or a number: a fraction of the diagonal.
-        ignore_label: pixels with this label are cleared from both maps.
+        ignore_label, excluded, **rule: as `BoundaryF1`.
 
     Returns:
         `BoundaryF1Result`.
@@ -178,105 +156,64 @@ def boundary_f1(
     """
     if not isinstance(tolerance, Tolerance):
         tolerance = Tolerance(tolerance)
-    metric = BoundaryF1(num_classes, (tolerance,), ignore_label)
+    metric = BoundaryF1(
+        num_classes, (tolerance,), ignore_label, excluded, **rule
+    )
     metric.update(label, prediction)
     return metric.result()[0]
 
 
-def boundary_counts(label, prediction, num_classes, tolerances, ignore_label):
-    """Boundary pixels of each class, and how many of them are met.
+def boundary_scores(counts, absent="union"):
+    """Precision, recall and F1 from boundary counts.
 
-    Args: as `BoundaryF1` and its `update`.
+    Args:
+        counts: integers `(..., 4)`, as `boundary_counts` gives.
+        absent: as `BoundaryRule.absent`.
 
     Returns:
-        int64 `(tolerances, num_classes, 4)`: boundary pixels of the
-        prediction, of the truth, met ones of the prediction, of the truth.
+        Three floats `(...)` in 0..1; NaN for a class that does not count. F1
+        is 0 where precision and recall are.
     """
-    label, prediction, valid = check_pair(
-        label, prediction, num_classes, ignore_label
-    )
-    reach = max(t.pixels(label.shape) for t in tolerances)
-    # One search serves all classes if each lies far beside the one before.
-    stride = label.shape[1] + math.ceil(reach) + 2
-    classes, points = [], []
-    for ids in (prediction, label):
-        # An id of its own takes ignored pixels out of all classes.
-        ids = np.where(valid, ids.astype(np.int32), -1)
-        flat = np.flatnonzero(boundary_pixels(ids) & valid)
-        rows, columns = np.divmod(flat, label.shape[1])
-        own = ids.ravel()[flat].astype(np.int64)
-        classes.append(own)
-        points.append(np.stack([rows, columns + own * stride], axis=1))
-    counts = np.zeros((len(tolerances), num_classes, 4), np.int64)
-    for side in (0, 1):
-        squared = _squared_distances(points[side], points[1 - side], reach)
-        counts[:, :, side] = np.bincount(classes[side], minlength=num_classes)
-        for i, tolerance in enumerate(tolerances):
-            met = classes[side][tolerance.meets(squared, label.shape)]
-            counts[i, :, 2 + side] = np.bincount(met, minlength=num_classes)
-    return counts
-
-
-def f1_scores(counts):
-    """F1 from counts `(..., 4)`; NaN for a class in neither map."""
     predicted, true, precise, recalled = np.moveaxis(
         counts.astype(np.float64), -1, 0
     )
+    in_prediction, in_truth = predicted > 0, true > 0
+    counted = {
+        "union": in_prediction | in_truth,
+        "gt": in_truth,
+        "both": in_prediction & in_truth,
+        "all1": np.ones_like(in_truth),
+    }[absent]
+    nothing = 1.0 if absent == "all1" else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        precision, recall = precise / predicted, recalled / true
+        precision = np.where(in_prediction, precise / predicted, nothing)
+        recall = np.where(in_truth, recalled / true, nothing)
         f1 = 2 * precision * recall / (precision + recall)
-    return np.where((predicted > 0) | (true > 0), np.nan_to_num(f1), np.nan)
+    f1 = np.nan_to_num(f1)
+    return tuple(np.where(counted, x, np.nan) for x in (precision, recall, f1))
 
 
-def boundary_pixels(label):
-    """Where a pixel's class differs from that of a 4-neighbour.
-
-    The union of all classes' inner boundaries: a class mask minus its erosion
-    by a cross. Outside the image is no class, so its frame is a boundary.
-
-    Args:
-        label: integers `(height, width)`.
-
-    Returns:
-        bool `(height, width)`.
-    """
-    boundary = np.zeros(label.shape, bool)
-    boundary[[0, -1], :] = boundary[:, [0, -1]] = True
-    rows, columns = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
-    boundary[1:] |= rows
-    boundary[:-1] |= rows
-    boundary[:, 1:] |= columns
-    boundary[:, :-1] |= columns
-    return boundary
-
-
-def _squared_distances(points, others, reach):
-    """Squared distance to the nearest of `others`; infinity beyond reach."""
-    squared = np.full(len(points), np.inf)
-    if len(points) and len(others):
-        # Splitting at the middle, not the median, builds as good a tree here.
-        tree = cKDTree(others, balanced_tree=False)
-        # A little over, since the tree's bound is strict and rounded.
-        _, nearest = tree.query(points, distance_upper_bound=reach + 1)
-        found = nearest < len(others)
-        # From integer coordinates: at a tolerance in pixels, ties are exact.
-        offsets = points[found] - others[nearest[found]]
-        squared[found] = (offsets**2).sum(axis=1)
-    return squared
-
-
-def _result(tolerance, counts):
-    scores = f1_scores(counts)
-    counted = ~np.isnan(scores)
-    images, classes = counted.any(axis=1), counted.any(axis=0)
-    per_class = np.full(scores.shape[1], np.nan)
-    per_class[classes] = np.nanmean(scores[:, classes], axis=0)
-    mbf = np.nanmean(scores[images], axis=1).mean() if images.any() else np.nan
+def _result(counts, tolerance, rule, excluded):
+    f1 = boundary_scores(counts, rule.absent)[2]
+    f1[:, list(excluded)] = np.nan
+    images = (~np.isnan(f1)).any(axis=1)
+    if rule.average == "pooled":
+        per_class = boundary_scores(counts.sum(axis=0), rule.absent)[2]
+        per_class[list(excluded)] = np.nan
+    else:
+        per_class = mean_where_counted(f1, axis=0)
+    mbf = {
+        "image": lambda: mean_where_counted(mean_where_counted(f1, axis=1)),
+        "class": lambda: mean_where_counted(per_class),
+        "flat": lambda: mean_where_counted(f1),
+        "pooled": lambda: mean_where_counted(per_class),
+    }[rule.average]()
     return BoundaryF1Result(
         mbf=float(mbf),
         per_class=per_class,
         tolerance=tolerance,
-        rule=RULE,
+        rule=rule,
         images=int(images.sum()),
         counts=counts,
+        excluded=excluded,
     )

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepgbass.errors import UserError
+from deepgbass.metrics.label_maps import (
+    check_pair,
+    mean_where_counted,
+    uncounted_classes,
+)
+from deepgbass.metrics.streaming import StreamingMetric
 
 
 @dataclass(frozen=True)
@@ -13,104 +18,119 @@ class MeanIoUResult:
 
     Attributes:
         miou: mean of `per_class` over the classes that occur in labels or
-            predictions; NaN if no valid pixel was seen.
+            predictions and are not excluded; NaN if there is none.
         per_class: float `(num_classes,)`, TP / (TP + FP + FN); NaN where a
-            class occurs in neither.
+            class occurs in neither. An excluded class has 0 if it was
+            predicted.
         pixel_accuracy: share of valid pixels that are right; NaN if none.
         confusion: int64 `(num_classes, num_classes)`, rows are the truth.
+        excluded: ids of the classes that the mean leaves out.
     """
 
     miou: float
     per_class: np.ndarray
     pixel_accuracy: float
     confusion: np.ndarray
+    excluded: tuple[int, ...] = ()
+
+    def without(self, *ids):
+        """The same with these classes excluded as well.
+
+        ADE20K-32 has two means: over all 32 classes (the paper trains all),
+        and by MLPerf's rule, which is `result.without(0)`: pixels whose truth
+        is 0 are dropped, predicting 0 elsewhere is an error, and the mean is
+        over classes 1 to 31.
+        """
+        uncounted_classes(len(self.confusion), None, ids)
+        return iou_result(self.confusion, {*self.excluded, *ids})
 
 
-class MeanIoU:
+class MeanIoU(StreamingMetric):
     """Streaming mIoU over one confusion matrix of the whole data set.
 
     Args:
         num_classes: ids run from 0 to `num_classes - 1`.
-        ignore_label: pixels with this label are left out.
+        ignore_label: pixels with this label are left out. If it is a class,
+            that class is excluded.
+        excluded: ids of classes that are not scored: their pixels in the
+            truth are left out, and so are they from the mean. To predict
+            them elsewhere remains an error.
+
+    Raises:
+        UserError: an excluded id is no class.
     """
 
-    def __init__(self, num_classes, ignore_label=255):
+    def __init__(self, num_classes, ignore_label=255, excluded=()):
         self.num_classes = num_classes
         self.ignore_label = ignore_label
+        self.excluded = uncounted_classes(num_classes, ignore_label, excluded)
         self.reset()
 
     def reset(self):
-        """Forgets all images."""
         shape = (self.num_classes, self.num_classes)
         self._confusion = np.zeros(shape, np.int64)
 
-    def update(self, label, prediction):
-        """Adds one image.
+    def measure(self, label, prediction):
+        """Counts one image without adding it; safe in any thread.
 
-        Args:
-            label: integers `(height, width)`, ids or the ignore label.
-            prediction: integers `(height, width)`, ids; anything where the
-                label is ignored.
+        Args: as `update`.
 
-        Raises:
-            UserError: shapes, dtypes or ids are not as above.
+        Returns:
+            int64 `(num_classes, num_classes)`, for `add`.
         """
-        label, prediction, valid = check_pair(
-            label, prediction, self.num_classes, self.ignore_label
+        maps = check_pair(
+            label,
+            prediction,
+            self.num_classes,
+            self.ignore_label,
+            self.excluded,
         )
-        # One number for each (truth, prediction) pair: one count for all.
-        pairs = label[valid].astype(np.int64) * self.num_classes
-        pairs += prediction[valid]
-        counts = np.bincount(pairs, minlength=self._confusion.size)
-        self._confusion += counts.reshape(self._confusion.shape)
+        return confusion_matrix(*maps, self.num_classes)
+
+    def add(self, confusion):
+        self._confusion += confusion
 
     def result(self):
-        """Returns `MeanIoUResult` for all images so far."""
-        confusion = self._confusion.copy()
-        hits = np.diag(confusion)
-        union = confusion.sum(0) + confusion.sum(1) - hits
-        total = confusion.sum()
-        with np.errstate(invalid="ignore"):
-            per_class = hits / union
-        return MeanIoUResult(
-            miou=float(np.nanmean(per_class)) if total else float("nan"),
-            per_class=per_class,
-            pixel_accuracy=float(hits.sum() / total) if total else float("nan"),
-            confusion=confusion,
-        )
+        """Returns `MeanIoUResult` for all images so far; NaN if none."""
+        return iou_result(self._confusion, self.excluded)
 
 
-def check_pair(label, prediction, num_classes, ignore_label):
-    """A label map and its prediction as arrays, and where the label counts.
+def confusion_matrix(label, prediction, valid, num_classes):
+    """How often each class was taken for each.
+
+    Args:
+        label: integers `(...)`, ids where valid.
+        prediction: integers of the same shape, ids where valid.
+        valid: bools of the same shape: pixels to count.
+        num_classes: ids run from 0 to `num_classes - 1`.
 
     Returns:
-        Two integer arrays `(height, width)` in the dtypes given, and a bool
-        array, False where the label is ignored.
-
-    Raises:
-        UserError: they are not two integer maps of one size, or hold ids
-            outside the classes; predictions are free where the label is
-            ignored.
+        int64 `(num_classes, num_classes)`, rows are the label.
     """
-    label, prediction = np.asarray(label), np.asarray(prediction)
-    for name, array in (("label", label), ("prediction", prediction)):
-        if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
-            raise UserError(
-                f"{name} must be integers (height, width), but it is "
-                f"{array.dtype} {array.shape}"
-            )
-    if label.shape != prediction.shape:
-        raise UserError(
-            f"label is {label.shape} but prediction is {prediction.shape}; "
-            "resize the prediction to the label"
-        )
-    valid = label != ignore_label
-    for name, array in (("label", label), ("prediction", prediction)):
-        strange = valid & ((array < 0) | (array >= num_classes))
-        if strange.any():
-            ids = ", ".join(map(str, np.unique(array[strange])[:5]))
-            raise UserError(
-                f"{name} holds id {ids}, which is neither a class (0 to "
-                f"{num_classes - 1}) nor the ignore label {ignore_label}"
-            )
-    return label, prediction, valid
+    # One number for each (truth, prediction) pair: one count for all.
+    size = num_classes**2
+    pairs = label.astype(np.min_scalar_type(size))
+    pairs *= num_classes
+    pairs += prediction.astype(pairs.dtype)
+    counts = np.bincount(pairs[valid], minlength=size)
+    return counts.reshape(num_classes, num_classes)
+
+
+def iou_result(confusion, excluded=()):
+    """`MeanIoUResult` of a confusion matrix, rows being the truth."""
+    confusion = confusion.copy()
+    excluded = tuple(sorted(excluded))
+    confusion[list(excluded)] = 0
+    hits = np.diag(confusion)
+    union = confusion.sum(0) + confusion.sum(1) - hits
+    with np.errstate(invalid="ignore"):
+        per_class = hits / union
+        pixel_accuracy = hits.sum() / confusion.sum()
+    scored = np.delete(per_class, excluded)
+    return MeanIoUResult(
+        miou=float(mean_where_counted(scored)),
+        per_class=per_class,
+        pixel_accuracy=float(pixel_accuracy),
+        confusion=confusion,
+        excluded=excluded,
+    )
