@@ -9,6 +9,7 @@ HERE = pathlib.Path(__file__).parent
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "deepgbass/__init__.py").read_text()
 ).group(1)
+TFDS = ["tensorflow-datasets>=4.9.10", "importlib_resources>=6"]
 
 setup(
     name="deepgbass",
@@ -22,6 +23,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["deepgbass", "deepgbass.*"]),
+    package_data={"deepgbass": ["data/*.csv"]},
     # TensorFlow and tf_keras move together, and the TFLite converter leaves
     # later TensorFlow wheels: these are the versions the package is tested on.
     install_requires=[
@@ -37,7 +39,9 @@ setup(
         "tf_keras==2.21.0",
     ],
     extras_require={
-        "test": ["pytest>=8.0", "ruff>=0.6"],
+        # tensorflow-datasets needs importlib_resources without saying so.
+        "tfds": TFDS,
+        "test": ["pytest>=8.0", "ruff>=0.6", *TFDS],
     },
     entry_points={
         "console_scripts": [

@@ -3,34 +3,14 @@
 python datasets/convert_camvid.py --source=DIR --data_dir=DIR
 """
 
-from absl import flags
-
-from deepgbass.commands import cli
-
-_SOURCE = flags.DEFINE_string(
-    "source", None, "Folder of CamVid (datasets/README.md).", required=True
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder for the TFRecords.", required=True
-)
-_SHARDS = flags.DEFINE_integer("shards", 4, "Files a split.", lower_bound=1)
-_OVERWRITE = flags.DEFINE_bool(
-    "overwrite", False, "Replace another data set in --data_dir."
-)
+from deepgbass.commands import convert
 
 
-def main(_):
-    cli.import_tensorflow()
-    from deepgbass.data.camvid import convert_camvid
+def open_source(path):
+    from deepgbass.data.camvid import open_camvid
 
-    info = convert_camvid(
-        _SOURCE.value,
-        _DATA_DIR.value,
-        num_shards=_SHARDS.value,
-        overwrite=_OVERWRITE.value,
-    )
-    print(f"{_DATA_DIR.value}: {info.num_classes} classes, {info.splits}")
+    return open_camvid(path)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    convert.run(open_source)

@@ -1,7 +1,8 @@
 """Predictors: an image of any size in, a label map of its size out.
 
 A network has one input size. Smaller images are padded at the bottom and
-right, larger ones reduced; both are undone on the logits, before the argmax.
+right, larger ones reduced; a network trained on images of one longer side
+gets them so. All is undone on the logits, before the argmax.
 """
 
 import json
@@ -12,6 +13,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
+from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.experiment import restore_model
@@ -20,19 +22,23 @@ from deepgbass.experiment import restore_model
 PADDING = 128
 
 
-def letterbox(image, size):
+def letterbox(image, size, longer_side=None):
     """Fits an image into a network's input without changing its aspect.
 
     Args:
         image: uint8 array `(height, width, 3)`.
         size: (height, width) of the network's input in pixels.
+        longer_side: None to keep the size of images that fit, or pixels that
+            the longer side of every image gets where `size` has room: the
+            rule of `DataConfig.resize_longer_side`.
 
     Returns:
         (uint8 array `(*size, 3)`, (height, width) of the image's part of it,
         at the top left).
     """
     height, width = image.shape[:2]
-    scale = min(1.0, size[0] / height, size[1] / width)
+    wanted = 1.0 if longer_side is None else longer_side / max(height, width)
+    scale = min(wanted, size[0] / height, size[1] / width)
     content = (
         min(max(round(height * scale), 1), size[0]),
         min(max(round(width * scale), 1), size[1]),
@@ -72,14 +78,16 @@ class Predictor:
     Attributes:
         info: `DatasetInfo` of the classes that it predicts.
         size: (height, width) of the network's input in pixels.
+        longer_side: of `letterbox`.
     """
 
-    def __init__(self, info, size):
+    def __init__(self, info, size, longer_side=None):
         self.info = info
         self.size = tuple(int(n) for n in size)
+        self.longer_side = longer_side
 
     def __call__(self, image):
-        padded, content = letterbox(image, self.size)
+        padded, content = letterbox(image, self.size, self.longer_side)
         logits = self.logits(padded)
         shapes = (self.size, content, image.shape[:2])
         label = logits_to_label(logits, *(tf.constant(s) for s in shapes))
@@ -93,8 +101,8 @@ class Predictor:
 class KerasPredictor(Predictor):
     """Predicts with a Keras network of static input size."""
 
-    def __init__(self, model, info):
-        super().__init__(info, model.input_shape[1:3])
+    def __init__(self, model, info, longer_side=None):
+        super().__init__(info, model.input_shape[1:3], longer_side)
         self._call = tf.function(lambda x: model(x, training=False))
 
     def logits(self, image):
@@ -116,7 +124,7 @@ class TFLitePredictor(Predictor):
     def __init__(self, path, num_threads=2):
         path = pathlib.Path(path)
         sidecar = path.with_suffix(".json")
-        info = _read_info(path, sidecar)
+        info, longer_side = _read_description(path, sidecar)
         try:
             self._interpreter = Interpreter(str(path), num_threads=num_threads)
             self._interpreter.allocate_tensors()
@@ -140,7 +148,7 @@ class TFLitePredictor(Predictor):
                 f"{path} has the output {output}, but {sidecar.name} names "
                 f"{info.num_classes} classes; export both together again"
             )
-        super().__init__(info, shape[1:3])
+        super().__init__(info, shape[1:3], longer_side)
 
     def logits(self, image):
         self._interpreter.set_tensor(
@@ -151,12 +159,15 @@ class TFLitePredictor(Predictor):
         return tf.constant(dequantize(output, self._output))
 
 
-def _read_info(path, sidecar):
+def _read_description(path, sidecar):
+    """The classes of an exported network and the longer side of its images."""
     try:
         description = json.loads(sidecar.read_text(encoding="utf-8"))
         if not isinstance(description, dict) or "dataset" not in description:
             raise UserError("no key 'dataset'")
-        return DatasetInfo.from_json(json.dumps(description["dataset"]))
+        info = DatasetInfo.from_json(json.dumps(description["dataset"]))
+        data = description.get("config", {}).get("data", {})
+        return info, data.get("resize_longer_side")
     except FileNotFoundError:
         raise UserError(
             f"{path} has no {sidecar.name} beside it, which names its "
@@ -165,7 +176,7 @@ def _read_info(path, sidecar):
     except OSError as error:
         reason = error.strerror
         raise UserError(f"{sidecar} cannot be read: {reason}") from None
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise UserError(
             f"{sidecar} is not the description of a deepgbass model: "
             f"{error}; export the model again"
@@ -201,7 +212,8 @@ def load_predictor(path):
         return TFLitePredictor(path)
     if path.is_dir():
         model, _ = restore_model(path)
-        return KerasPredictor(model, DatasetInfo.load(path))
+        longer_side = load_config(path).data.resize_longer_side
+        return KerasPredictor(model, DatasetInfo.load(path), longer_side)
     raise UserError(
         f"--model={path} is neither a .tflite file nor a work directory"
     )

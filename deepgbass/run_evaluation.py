@@ -46,7 +46,9 @@ class CheckpointMeter:
             self._model = make_model(
                 config.model, info.num_classes, config.data.eval_size
             )
-            self._predictor = KerasPredictor(self._model, info)
+            self._predictor = KerasPredictor(
+                self._model, info, config.data.resize_longer_side
+            )
         path = tf.train.latest_checkpoint(checkpoint_dir(self._workdir))
         restore(tf.train.Checkpoint(model=self._model), path)
         metrics = evaluate(self._predictor, self._dataset)
@@ -74,7 +76,9 @@ def evaluate_run(config, workdir, data_dir=None, name=None):
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
     model, step = restore_model(workdir, config.data.eval_size)
-    predictor = KerasPredictor(model, dataset.info)
+    predictor = KerasPredictor(
+        model, dataset.info, config.data.resize_longer_side
+    )
     parameters = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     metrics = {
         "step": step,

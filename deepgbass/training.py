@@ -129,15 +129,12 @@ class _Loop:
         return parts | {"gradient_norm": tf.linalg.global_norm(gradients)}
 
     def run(self, on_eval):
-        train, data = self.config.train, self.config.data
+        train = self.config.train
         batches = training_batches(
             self.dataset,
-            crop_size=data.crop_size,
+            self.config.data,
             batch_size=train.batch_size,
             seed=train.seed,
-            min_scale=data.min_scale,
-            max_scale=data.max_scale,
-            flip=data.flip,
             start_step=self.step,
         )
         first = self.step

@@ -4,7 +4,10 @@ import io
 import json
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
+
+from deepgbass.data import tfrecord
 
 
 def encode(array, kind="PNG", **options):
@@ -43,3 +46,19 @@ def write_folder(root, names, classes=("a", "b", "c"), seed=0):
         label.write_bytes(encode(random_label(rng)))
     (root / "classes.json").write_text(json.dumps(classes))
     return root
+
+
+def folder_bytes(path):
+    """The bytes of every file below a folder by its relative name."""
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+    }
+
+
+def stored(data_dir, split):
+    """The examples in the records of a split."""
+    paths = tfrecord.list_shards(data_dir, split)
+    payloads = tf.data.TFRecordDataset(paths).as_numpy_iterator()
+    return [tfrecord.deserialize_example(payload) for payload in payloads]

@@ -37,6 +37,7 @@ def run_in_tf_data(image, label, seeds, **ranges):
 
 
 both = pytest.mark.parametrize("run", [run_eager, run_in_tf_data])
+rules = pytest.mark.parametrize("longer_side", [None, 36, 120])
 
 
 def position_pictures(height=60, width=80):
@@ -47,11 +48,13 @@ def position_pictures(height=60, width=80):
 
 
 @both
-def test_image_and_label_show_the_same_place(run):
+@rules
+def test_image_and_label_show_the_same_place(run, longer_side):
     image, rows, columns = position_pictures()
     for label, channel in ((rows, 0), (columns, 1)):
         last = image[-1, -1, channel]
-        for crop, taken in run(image, label, range(20)):
+        crops = run(image, label, range(12), longer_side=longer_side)
+        for crop, taken in crops:
             inside = taken != IGNORE_LABEL
             position = crop[..., channel][inside]
             # Bilinear sampling of a ramp is the exact position; the nearest
@@ -74,15 +77,17 @@ def test_label_set_never_grows(run):
 
 
 @both
-def test_eager_and_graph_agree_with_a_float64_oracle(run):
+@rules
+@pytest.mark.parametrize("size", [(50, 70), (90, 31), (1, 200)])
+def test_eager_and_graph_agree_with_a_float64_oracle(run, size, longer_side):
     rng = np.random.default_rng(1)
-    image = rng.integers(0, 256, (50, 70, 3), np.uint8)
-    label = rng.integers(0, 19, (50, 70), np.uint8)
-    seeds = range(6)
+    image = rng.integers(0, 256, (*size, 3), np.uint8)
+    label = rng.integers(0, 19, size, np.uint8)
+    seeds, rule = range(4), {"longer_side": longer_side}
     for seed, (crop, taken) in zip(
-        seeds, run(image, label, seeds), strict=True
+        seeds, run(image, label, seeds, **rule), strict=True
     ):
-        geometry = augment.sample_geometry((50, 70), CROP, [7, seed])
+        geometry = augment.sample_geometry(size, CROP, [7, seed], **rule)
         expected, nearest = _oracle(image, label, geometry)
         np.testing.assert_allclose(crop, expected, atol=0.02)
         np.testing.assert_array_equal(taken, nearest)
@@ -169,6 +174,44 @@ def test_scales_fill_their_range_and_offsets_their_room():
     assert offsets.min() >= 0 and offsets.max() <= 1
     np.testing.assert_allclose(offsets.mean(0), 0.5, atol=0.06)
     assert offsets.min() < 0.03 and offsets.max() > 0.97
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (2, 999), (512, 683), (683, 512), (256, 256), (3000, 4000)]
+)
+@pytest.mark.parametrize("longer_side", [33, 512])
+def test_longer_side_is_exact_at_scale_one(size, longer_side):
+    still = {"min_scale": 1.0, "max_scale": 1.0, "longer_side": longer_side}
+    geometry = augment.sample_geometry(size, CROP, [7, 0], **still)
+    expected = np.round(np.array(size) * longer_side / max(size))
+    np.testing.assert_array_equal(geometry.scaled, np.maximum(expected, 1))
+    assert max(geometry.scaled) == longer_side
+
+
+def test_longer_side_and_random_scale_are_one_factor():
+    for seed in range(10):
+        alone = augment.sample_geometry((1000, 2000), CROP, [7, seed])
+        both = augment.sample_geometry(
+            (1000, 2000), CROP, [7, seed], longer_side=500
+        )
+        # Rounded once, so a quarter within half a pixel and an eighth.
+        difference = np.abs(both.scaled.numpy() - alone.scaled.numpy() / 4)
+        assert difference.max() <= 0.626
+        assert both.flip == alone.flip
+
+
+def test_a_panorama_is_as_exact_as_a_small_image():
+    label = np.arange(40_000)[np.newaxis] % 251
+    geometry = augment.Geometry(
+        source=tf.constant([1, 40_000]),
+        scaled=tf.constant([1, 80_000]),
+        offset=tf.constant([0, 79_000]),
+        size=tf.constant([1, 56]),
+        flip=tf.constant(False),
+    )
+    taken = augment.warp_label(label, geometry, CROP).numpy()
+    expected = (79_000 + np.arange(56)) // 2 % 251
+    np.testing.assert_array_equal(taken[0], expected)
 
 
 def test_equal_seeds_give_equal_crops_and_others_do_not():

@@ -11,8 +11,14 @@ COMMANDS = {
     "export": ["export_tflite.py"],
     "predict": ["-m", "deepgbass.predict"],
     "ablation": ["-m", "deepgbass.ablation"],
+    "inspect_loss": ["-m", "deepgbass.inspect_loss"],
+    "ledger": ["-m", "deepgbass.ledger"],
+    "zoo": ["-m", "deepgbass.zoo"],
     "convert_folder": ["datasets/convert_folder.py"],
     "convert_camvid": ["datasets/convert_camvid.py"],
+    "convert_cityscapes": ["datasets/convert_cityscapes.py"],
+    "convert_ade20k": ["datasets/convert_ade20k.py"],
+    "convert_tfds": ["datasets/convert_tfds.py"],
 }
 
 
@@ -31,7 +37,7 @@ def test_help_shows_usage_and_own_flags(command):
     output = run(command, "--help").stdout
     assert "Examples" in output or "python datasets/" in output
     # One flag of each command's own.
-    flags = ("--workdir", "--output_dir", "--source")
+    flags = ("--workdir", "--output_dir", "--source", "--size", "--cache_dir")
     assert any(f"  {flag}:" in output for flag in flags)
 
 

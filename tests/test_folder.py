@@ -1,27 +1,20 @@
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from image_files import decode, encode, random_image, write_folder
+from conftest import ROOT
+from image_files import decode, encode, random_image, stored, write_folder
 from PIL import Image
 
-from deepgbass.data import conversion, folder, tfrecord
+from deepgbass.data import folder
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError
-
-
-def stored(data_dir, split):
-    paths = tfrecord.list_shards(data_dir, split)
-    payloads = tf.data.TFRecordDataset(paths).as_numpy_iterator()
-    return [tfrecord.deserialize_example(payload) for payload in payloads]
 
 
 def state(data_dir):
@@ -31,6 +24,12 @@ def state(data_dir):
 
 def assert_nothing_written(data_dir):
     assert not data_dir.exists() or not list(data_dir.iterdir())
+
+
+def assert_no_data_set(data_dir):
+    assert [path.name for path in data_dir.iterdir()] == [".converting"]
+    with pytest.raises(UserError, match="data: a conversion did not finish"):
+        load_dataset(data_dir, "train")
 
 
 def test_splits_round_trip_bit_exactly(tmp_path):
@@ -126,9 +125,9 @@ def test_wrong_layout_is_named(tmp_path):
 
     (source / "images/train/a.png").touch()
     refused("a.png: has the name of a.jpg")
-    (source / "images/train/a.png").rename(source / "images/train/a.webp")
-    refused("a.webp: want one of .jpg, .jpeg, .png, .bmp")
-    (source / "images/train/a.webp").rename(source / "images/b.jpg")
+    (source / "images/train/a.png").rename(source / "images/train/a.gif")
+    refused("a.gif: want one of .jpg, .jpeg, .png, .bmp, .webp")
+    (source / "images/train/a.gif").rename(source / "images/b.jpg")
     refused("b.jpg: lies beside the folder train/")
     (source / "images/b.jpg").unlink()
     (source / "labels/val").mkdir()
@@ -153,7 +152,7 @@ def test_empty_folder_is_named(tmp_path):
         convert_folder(source, tmp_path / "data")
 
 
-def test_bad_files_are_named_before_anything_is_written(tmp_path):
+def test_bad_files_are_named_and_the_rest_is_counted(tmp_path):
     names = [f"{i}" for i in range(6)]
     source = write_folder(tmp_path / "source", names)
     (source / "labels/1.png").write_bytes(
@@ -167,9 +166,9 @@ def test_bad_files_are_named_before_anything_is_written(tmp_path):
     (source / "labels/5.png").write_bytes(encode(np.zeros((12, 15), np.uint8)))
     with pytest.raises(UserError) as error:
         convert_folder(source, tmp_path / "data")
-    error.match("images: 4 of 6 are bad: 1.jpg: the label is RGB-coded")
-    error.match("2.jpg: label ids 77 .*; 4.jpg: .*cannot be.*; and 1 more")
-    assert_nothing_written(tmp_path / "data")
+    error.match("source: 4 of 6 are bad: train/1.jpg: the label is RGB-coded")
+    error.match("train/2.jpg: label ids 77 .*; train/4.jpg: .*; and 1 more")
+    assert_no_data_set(tmp_path / "data")
 
 
 def test_indices_of_palette_labels_count(tmp_path):
@@ -185,12 +184,16 @@ def test_indices_of_palette_labels_count(tmp_path):
         np.testing.assert_array_equal(decode(example.label), ids)
 
 
-def test_broken_palette_label_is_named(tmp_path):
-    source = write_folder(tmp_path / "source", ["a"])
-    palette = encode(Image.fromarray(np.eye(64, dtype=np.uint8), "P"))
-    (source / "labels/a.png").write_bytes(palette[:-20])
-    with pytest.raises(UserError, match="labels/a.png: cannot be read"):
-        convert_folder(source, tmp_path / "data")
+def test_folders_may_be_links(tmp_path):
+    names = ["train/a", "train/deep/b"]
+    there = write_folder(tmp_path / "there", names)
+    source = write_folder(tmp_path / "source", ["train/c"])
+    for name in ("images", "labels"):
+        (source / name / "train/more").symlink_to(there / name / "train")
+    info = convert_folder(source, tmp_path / "data")
+    assert info.splits == {"train": 3}
+    found = [example.filename for example in stored(tmp_path / "data", "train")]
+    assert found == ["c.jpg", "more/a.jpg", "more/deep/b.jpg"]
 
 
 def test_equal_set_is_kept_and_another_refused(tmp_path):
@@ -217,58 +220,6 @@ def test_equal_set_is_kept_and_another_refused(tmp_path):
     assert not list(data_dir.glob("val-*"))
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("name", ["train-00000-of-00001.tfrecord", "a.txt"])
-def test_folder_of_other_files_is_not_filled(tmp_path, name, overwrite):
-    source = write_folder(tmp_path / "source", ["a"])
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    (data_dir / name).write_bytes(b"theirs")
-    with pytest.raises(UserError, match=f"data: holds other files .{name}"):
-        convert_folder(source, data_dir, overwrite=overwrite)
-    assert [path.name for path in data_dir.iterdir()] == [name]
-    assert (data_dir / name).read_bytes() == b"theirs"
-
-
-def test_mark_of_a_conversion_does_not_give_a_whole_set_away(tmp_path):
-    data_dir = tmp_path / "data"
-    info = convert_folder(write_folder(tmp_path / "one", ["a"]), data_dir)
-    # Killed between the description and the removal of the mark.
-    (data_dir / conversion._MARK).touch()
-    other = write_folder(tmp_path / "two", ["a"], seed=1)
-    with pytest.raises(UserError, match="holds another data set"):
-        convert_folder(other, data_dir)
-    assert DatasetInfo.load(data_dir) == info
-
-
-@pytest.mark.parametrize("survives", [0, 1])
-def test_killed_conversion_is_no_data_set_and_may_be_repeated(
-    tmp_path, monkeypatch, survives
-):
-    data_dir = tmp_path / "data"
-    source = write_folder(tmp_path / "source", ["train/a", "train/b", "val/a"])
-    write_split = tfrecord.write_split
-    calls = []
-
-    def killed(*arguments):
-        calls.append(arguments)
-        if len(calls) > survives:
-            raise KeyboardInterrupt
-        write_split(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(conversion.tfrecord, "write_split", killed)
-        with pytest.raises(KeyboardInterrupt):
-            convert_folder(source, data_dir)
-    with pytest.raises(UserError):
-        load_dataset(data_dir, "train")
-    # What SIGKILL leaves, which runs no clean-up.
-    (data_dir / f"{tfrecord.PART}xyz").mkdir()
-    assert convert_folder(source, data_dir).splits == {"train": 2, "val": 1}
-    assert len(load_dataset(data_dir, "train")) == 2
-    assert not list(data_dir.glob(".*"))
-
-
 def test_directory_that_cannot_be_written_is_named(tmp_path):
     source = write_folder(tmp_path / "source", ["a"])
     (tmp_path / "file").touch()
@@ -276,29 +227,39 @@ def test_directory_that_cannot_be_written_is_named(tmp_path):
         convert_folder(source, tmp_path / "file/data")
 
 
-def test_script_converts_and_refuses_leftover_words(tmp_path):
-    source = write_folder(tmp_path / "source", ["a"])
-    root = pathlib.Path(__file__).parents[1]
-    command = [
-        sys.executable,
-        "datasets/convert_folder.py",
-        f"--source={source}",
-        f"--data_dir={tmp_path / 'data'}",
-        "--shards=1",
-    ]
+def run_script(*words):
+    return subprocess.run(
+        [sys.executable, "datasets/convert_folder.py", *words],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
 
-    def run(*words):
-        return subprocess.run(
-            [*command, *words],
-            cwd=root,
-            env=os.environ | {"PYTHONPATH": str(root)},
-            capture_output=True,
-            text=True,
-        )
 
-    refused = run("--overwrite", "=", "True")
+def test_script_refuses_leftover_words_and_says_what_it_needs(tmp_path):
+    both = ("--source=a", f"--data_dir={tmp_path / 'data'}")
+    refused = run_script(*both, "--overwrite", "=", "True")
     assert refused.returncode == 1 and "unexpected words" in refused.stderr
-    done = run()
+    refused = run_script(*both, "--shards=0")
+    assert refused.returncode == 1 and "--shards" in refused.stderr
+    words = run_script("--help").stdout
+    flags = ("source", "data_dir", "shards", "[no]overwrite", "workers")
+    assert all(f"--{flag}:" in words for flag in flags)
+    assert words.startswith("Converts a folder of images and labels")
+    assert not list(tmp_path.iterdir())
+
+
+def test_script_converts_and_reports_an_error_in_one_line(tmp_path):
+    source = write_folder(tmp_path / "source", ["a", "b"])
+    both = (f"--source={source}", f"--data_dir={tmp_path / 'data'}")
+    done = run_script(*both, "--shards=1", "--workers=1")
     assert done.returncode == 0, done.stderr
-    assert "3 classes, {'train': 1}" in done.stdout
-    assert len(load_dataset(tmp_path / "data", "train")) == 1
+    assert "3 classes, {'train': 2}" in done.stdout
+    assert len(load_dataset(tmp_path / "data", "train")) == 2
+    refused = run_script(*both, "--shards=2")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"error: {tmp_path / 'data'}: holds another data set; choose another "
+        "directory (a conversion with --overwrite replaces it)\n"
+    )

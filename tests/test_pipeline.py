@@ -1,34 +1,30 @@
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from gray_set import (
+    COUNT,
+    INFO,
+    KINDS,
+    assert_equal,
+    seen,
+    write_gray_set,
+    write_one,
+)
 from image_files import decode, encode, random_image, random_label
 
-from deepgbass.data import augment, pipeline, tfrecord
+from deepgbass.configs import DataConfig
+from deepgbass.data import augment, decoding, pipeline, tfrecord
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.tfrecord import Example
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError
 
-COUNT = 10
-INFO = DatasetInfo("ten", ("a", "b"), ignore_label=11, splits={"train": COUNT})
-KINDS = ("JPEG", "PNG", "BMP")
-
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """Ten images of different sizes and formats; image i has the gray 20 i."""
-    path = tmp_path_factory.mktemp("ten")
-    rng = np.random.default_rng(0)
-    examples = []
-    for i in range(COUNT):
-        size = (40 + i, 50 + 2 * i)
-        image = np.full((*size, 3), 20 * i, np.uint8)
-        label = rng.choice(np.uint8([0, 1, 11]), size)
-        kind = KINDS[i % 3]
-        examples.append(Example(f"{i}", encode(image, kind), encode(label)))
-    tfrecord.write_split(examples, path, "train", 3)
-    INFO.save(path)
-    return path
+    return write_gray_set(tmp_path_factory.mktemp("ten"))
 
 
 @pytest.fixture
@@ -36,22 +32,19 @@ def dataset(data_dir):
     return pipeline.load_dataset(data_dir, "train")
 
 
+def training_batches(dataset, batch_size=4, seed=5, start_step=0, **config):
+    return pipeline.training_batches(
+        dataset,
+        DataConfig(**{"crop_size": (32, 32)} | config),
+        batch_size=batch_size,
+        seed=seed,
+        start_step=start_step,
+    )
+
+
 def batches(dataset, count, **options):
-    values = {"crop_size": (32, 32), "batch_size": 4, "seed": 5} | options
-    data = pipeline.training_batches(dataset, **values)
+    data = training_batches(dataset, **options)
     return list(data.take(count).as_numpy_iterator())
-
-
-def seen(drawn):
-    """Which images the batches show, in order."""
-    return [round(float(image[0, 0, 0]) / 20) for b in drawn for image in b[0]]
-
-
-def assert_equal(first, second):
-    assert len(first) == len(second) > 0
-    for one, other in zip(first, second, strict=True):
-        for part in (0, 1):
-            np.testing.assert_array_equal(one[part], other[part])
 
 
 def test_examples_are_the_files_in_order(data_dir, dataset):
@@ -94,11 +87,11 @@ def test_a_name_that_is_not_utf8_can_be_verified_and_read(tmp_path):
 
 
 def test_batches_have_the_promised_types(dataset):
-    values = {"crop_size": (32, 48), "batch_size": 4, "seed": 0}
-    spec = pipeline.training_batches(dataset, **values).element_spec
+    data = training_batches(dataset, crop_size=(32, 48))
+    spec = data.element_spec
     assert spec[0] == tf.TensorSpec((4, 32, 48, 3), tf.float32)
     assert spec[1] == tf.TensorSpec((4, 32, 48), tf.int32)
-    for image, label in batches(dataset, 3, crop_size=(32, 48)):
+    for image, label in data.take(3).as_numpy_iterator():
         assert image.min() >= 0 and 50 < image.max() <= 255
         assert set(np.unique(label)) == {0, 1, IGNORE_LABEL}
 
@@ -121,24 +114,51 @@ def test_order_does_not_favour_positions(dataset):
     assert counts.min() > 10 and counts.max() < 70
 
 
-def test_parallelism_does_not_change_the_batches(dataset):
-    values = {"crop_size": (32, 32), "batch_size": 4, "seed": 5}
-    drawn = []
-    for threads in (1, 8):
+def test_parallelism_does_not_change_the_batches(dataset, monkeypatch):
+    drawn, extras = [], {"hue": 0.2, "max_class_share": 0.5}
+    for calls, threads in ((1, 1), (8, 3), (tf.data.AUTOTUNE, 8)):
+        monkeypatch.setattr(pipeline, "_PARALLEL_CALLS", calls)
+        data = training_batches(dataset, **extras)
         options = tf.data.Options()
         options.threading.private_threadpool_size = threads
-        data = pipeline.training_batches(dataset, **values)
-        data = data.with_options(options).take(6)
+        data = data.with_options(options).take(5)
         drawn.append(list(data.as_numpy_iterator()))
-    assert_equal(*drawn)
+    for other in drawn[1:]:
+        assert_equal(drawn[0], other)
 
 
-def test_start_step_continues_the_run(dataset):
-    assert_equal(batches(dataset, 8)[5:], batches(dataset, 3, start_step=5))
+def test_little_is_decoded_ahead(dataset, monkeypatch):
+    decoded = tf.Variable(0)
+    decode_label = decoding.decode_label
+
+    def counting(encoded):
+        decoded.assign_add(1)
+        return decode_label(encoded)
+
+    monkeypatch.setattr(decoding, "decode_label", counting)
+    iterator = iter(training_batches(dataset, batch_size=2))
+    next(iterator)
+    before, now = 0, 1
+    while before != now:
+        time.sleep(0.3)
+        before, now = now, int(decoded)
+    # One batch taken, two waiting, one being put together, one crop a parallel
+    # call, and what TensorFlow adds of its own: the stream is endless, so that
+    # a buffer without a bound would hold hundreds by now.
+    assert 2 <= now <= 64
 
 
-def test_seeds_change_order_and_crops(dataset):
-    first, other = batches(dataset, 3), batches(dataset, 3, seed=6)
+@pytest.fixture(scope="module")
+def first(data_dir):
+    return batches(pipeline.load_dataset(data_dir, "train"), 8)
+
+
+def test_start_step_continues_the_run(dataset, first):
+    assert_equal(first[5:], batches(dataset, 3, start_step=5))
+
+
+def test_seeds_change_order_and_crops(dataset, first):
+    first, other = first[:3], batches(dataset, 3, seed=6)
     assert seen(first) != seen(other)
     assert not np.array_equal(first[0][1], other[0][1])
 
@@ -153,19 +173,16 @@ def test_an_image_is_augmented_anew_each_epoch(dataset):
 @pytest.mark.parametrize("kind", KINDS)
 def test_crop_of_a_decoded_part_is_that_of_the_whole(tmp_path, kind):
     rng = np.random.default_rng(1)
-    image = encode(random_image(rng, 90, 120), kind)
+    image = random_image(rng, 90, 120)
     label = random_label(rng, 90, 120)
-    tfrecord.write_split(
-        [Example("one", image, encode(label))], tmp_path, "train", 1
-    )
-    DatasetInfo("one", ("a", "b", "c")).save(tmp_path)
-    dataset = pipeline.load_dataset(tmp_path, "train")
+    dataset = write_one(tmp_path, image, label, kind)
+    image = decode(encode(image, kind))
     drawn = batches(dataset, 4, batch_size=1)
     for counter, (crop, taken) in enumerate(drawn):
         geometry = augment.sample_geometry(
             label.shape, (32, 32), np.int64([5, counter])
         )
-        expected = augment.warp_image(decode(image), (0, 0), geometry, (32, 32))
+        expected = augment.warp_image(image, (0, 0), geometry, (32, 32))
         np.testing.assert_allclose(crop[0], expected, atol=0.02)
         expected = augment.warp_label(label, geometry, (32, 32))
         np.testing.assert_array_equal(taken[0], expected)
@@ -191,6 +208,18 @@ def test_missing_description_split_or_directory_is_named(tmp_path, data_dir):
     DatasetInfo("none", ("a",)).save(tmp_path)
     with pytest.raises(UserError, match="split 'train' is empty"):
         pipeline.load_dataset(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"start_step": -1}, "start_step"),
+    ],
+)
+def test_numbers_out_of_range_are_named(dataset, options, named):
+    with pytest.raises(UserError, match=named):
+        training_batches(dataset, **options)
 
 
 def test_count_must_be_the_described_one(tmp_path, data_dir):

@@ -45,21 +45,37 @@ def test_a_larger_image_is_reduced_without_changing_its_aspect():
 
 
 @pytest.mark.parametrize(
+    ("size", "content"),
+    [((10, 20), (24, 48)), ((96, 64), (48, 32)), ((1, 9), (5, 48))]
+    # Where the input has no room, the image is reduced as ever.
+    + [((20, 10), (48, 24)), ((400, 200), (48, 24))],
+)
+def test_the_longer_side_is_the_wanted_one(size, content):
+    image = np.full((*size, 3), 7, np.uint8)
+    padded, found = letterbox(image, (48, 64), longer_side=48)
+    assert found == content
+    assert (padded[: content[0], : content[1]] == 7).all()
+    assert (padded == 7).sum() == 3 * content[0] * content[1]
+
+
+@pytest.mark.parametrize("longer_side", [None, 64])
+@pytest.mark.parametrize(
     "size", [(64, 96), (64, 50), (31, 96), (128, 192), (130, 40), (1, 1)]
 )
-def test_labels_have_the_size_of_the_image(size):
+def test_labels_have_the_size_of_the_image(size, longer_side):
     image = np.full((*size, 3), 255, np.uint8)
-    label = Brightness(INFO, (64, 96))(image)
+    label = Brightness(INFO, (64, 96), longer_side)(image)
     assert label.shape == size and label.dtype == np.int32
     assert (label == 1).all()
 
 
+@pytest.mark.parametrize("longer_side", [None, 96])
 @pytest.mark.parametrize("size", [(64, 96), (128, 192), (40, 60)])
-def test_an_edge_stays_where_it_is(size):
+def test_an_edge_stays_where_it_is(size, longer_side):
     image = np.zeros((*size, 3), np.uint8)
     column = size[1] // 2
     image[:, column:] = 255
-    label = Brightness(INFO, (64, 96))(image)
+    label = Brightness(INFO, (64, 96), longer_side)(image)
     expected = (image[..., 0] > 0).astype(int)
     wrong = np.flatnonzero((label != expected).any(axis=0))
     # Never more than half a logit's pixel off, 4 pixels at factor 2.
@@ -113,6 +129,22 @@ def test_a_model_beside_its_description_predicts(tmp_path):
     np.testing.assert_array_equal(
         predictor(image), image[..., 1] > image[..., 0]
     )
+
+
+def test_an_exported_model_keeps_the_rule_of_its_training(tmp_path):
+    description = {
+        "dataset": json.loads(INFO.to_json()),
+        "config": {"data": {"resize_longer_side": 6}},
+    }
+    path = write_model(
+        tmp_path,
+        to_tflite(two_logits, 1, 8, 12, 3),
+        json.dumps(description).encode(),
+    )
+    assert load_predictor(path).longer_side == 6
+    description["config"] = 3
+    (tmp_path / "m.json").write_text(json.dumps(description))
+    assert_refused(path, r"m\.json is not the description")
 
 
 def test_a_model_alone_is_refused(tmp_path):

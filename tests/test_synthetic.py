@@ -121,11 +121,12 @@ def test_a_killed_writing_may_be_repeated(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(conversion.tfrecord, "write_split", killed)
+        patch.setattr(conversion, "_publish", killed)
         with pytest.raises(KeyboardInterrupt):
             write_synthetic(tmp_path, **SMALL)
     assert list(tmp_path.iterdir())
     assert write_synthetic(tmp_path, **SMALL) == DatasetInfo.load(tmp_path)
+    verify_split(load_dataset(tmp_path, "train"))
 
 
 def test_every_class_is_common_enough_to_learn(scenes):

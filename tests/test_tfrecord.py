@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from image_files import decode, encode, random_image, random_label
+from image_files import decode, encode, random_image, random_label, stored
 
 from deepgbass.data import tfrecord
 from deepgbass.data.tfrecord import Example
@@ -20,14 +20,6 @@ def examples(count, seed=0):
     ]
 
 
-def stored(data_dir, split="train"):
-    records = tf.data.TFRecordDataset(tfrecord.list_shards(data_dir, split))
-    return [
-        tfrecord.deserialize_example(payload)
-        for payload in records.as_numpy_iterator()
-    ]
-
-
 def test_source_bytes_and_order_are_kept(tmp_path):
     written = examples(5)
     tfrecord.write_split(written, tmp_path, "train", 2)
@@ -35,7 +27,7 @@ def test_source_bytes_and_order_are_kept(tmp_path):
         "train-00000-of-00002.tfrecord",
         "train-00001-of-00002.tfrecord",
     ]
-    assert stored(tmp_path) == written
+    assert stored(tmp_path, "train") == written
 
 
 def test_shards_are_never_empty(tmp_path):
@@ -124,29 +116,28 @@ def test_shards_of_two_sets_are_refused(tmp_path):
         tfrecord.list_shards(tmp_path, "train")
 
 
-def test_split_is_replaced_whole(tmp_path):
-    tfrecord.write_split(examples(6), tmp_path, "train", 6)
-    written = examples(3, seed=1)
-    tfrecord.write_split(written, tmp_path, "train", 2)
-    assert len(list(tmp_path.iterdir())) == 2
-    assert stored(tmp_path) == written
+def test_failed_writing_leaves_the_old_shard(tmp_path):
+    path = tmp_path / tfrecord.shard_name("train", 0, 1)
+    old = examples(2)
+    tfrecord.write_shard(path, old)
 
-
-class _FailsAtTheEnd(list):
-    def __iter__(self):
-        yield from self[:-1]
+    def fails_at_the_end():
+        yield from examples(3, seed=1)
         raise OSError("disk")
 
-
-def test_failed_writing_leaves_the_old_split(tmp_path):
-    old = examples(3)
-    tfrecord.write_split(old, tmp_path, "train", 2)
     with pytest.raises(OSError, match="disk"):
-        tfrecord.write_split(
-            _FailsAtTheEnd(examples(4, seed=1)), tmp_path, "train", 2
-        )
-    assert stored(tmp_path) == old
-    assert len(list(tmp_path.iterdir())) == 2
+        tfrecord.write_shard(path, fails_at_the_end())
+    assert stored(tmp_path, "train") == old
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("total, wanted", [(7, 3), (3, 8), (1, 1), (1000, 7)])
+def test_shards_get_about_equally_many_in_order(total, wanted):
+    cuts = tfrecord.cut_split("val", total, wanted)
+    assert list(cuts)[0] == tfrecord.shard_name("val", 0, min(total, wanted))
+    lengths = {len(part) for part in cuts.values()}
+    assert min(lengths) >= 1 and max(lengths) - min(lengths) <= 1
+    assert [i for part in cuts.values() for i in part] == list(range(total))
 
 
 def test_empty_split_is_refused(tmp_path):

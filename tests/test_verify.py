@@ -5,11 +5,12 @@ import struct
 import numpy as np
 import pytest
 import tensorflow as tf
-from image_files import encode, random_image, random_label
+from image_files import encode, random_image, random_label, write_folder
 from PIL import Image
 
 from deepgbass.data import tfrecord, verify
 from deepgbass.data.dataset_info import DatasetInfo
+from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError
@@ -173,6 +174,42 @@ def test_wrong_checksum_is_found_and_the_other_shards_still_read(tmp_path):
         verify.verify_split(load_dataset(tmp_path, "train"))
     error.match(r"2 of 5 are bad: n1 \(train-00000.*\): the record is corrupt")
     error.match(r"n4 \(train-00001.*label ids 9")
+
+
+def described(path):
+    """A split with the manifest of a conversion."""
+    source = write_folder(path / "source", ["a", "b"])
+    info = convert_folder(source, path / "data", num_shards=1)
+    return info, load_dataset(path / "data", "train")
+
+
+def test_shard_that_is_not_the_described_one_is_refused(tmp_path):
+    info, dataset = described(tmp_path)
+    verify.verify_split(dataset)
+    (shard,) = info.shards["train"]
+    shard = dataclasses.replace(shard, sha256=shard.sha256[::-1])
+    info = dataclasses.replace(info, shards={"train": [shard]})
+    with pytest.raises(UserError, match="its SHA-256 is not the one"):
+        verify.verify_split(dataclasses.replace(dataset, info=info))
+
+
+def test_pixels_that_are_not_the_described_ones_are_refused(tmp_path):
+    info, dataset = described(tmp_path)
+    # As after an edit by hand; class 0 is now ignored.
+    info = dataclasses.replace(info, ignore_label=0)
+    with pytest.raises(UserError, match="not as many as dataset.json says"):
+        verify.verify_split(dataclasses.replace(dataset, info=info))
+
+
+def test_stamp_does_not_hold_for_another_manifest(tmp_path):
+    info, dataset = described(tmp_path)
+    stamp = tmp_path / "verified.json"
+    verify.verify_split(dataset, stamp)
+    (shard,) = info.shards["train"]
+    shard = dataclasses.replace(shard, sha256=shard.sha256[::-1])
+    info = dataclasses.replace(info, shards={"train": [shard]})
+    with pytest.raises(UserError, match="SHA-256"):
+        verify.verify_split(dataclasses.replace(dataset, info=info), stamp)
 
 
 def test_foreign_record_is_refused(tmp_path):

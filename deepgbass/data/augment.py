@@ -6,8 +6,10 @@ is sampled there bilinearly, the label by its nearest pixel. Only the pixels
 of the crop are computed; the scaled image never exists as a whole.
 
 The scale is uniform in a continuous range, as the paper (section IV.A) says;
-TF DeepLab draws it from steps of 0.25. As there, what lies outside the image
-is mean pixel and ignored label, below and to the right before the flip.
+TF DeepLab draws it from steps of 0.25. Where the longer side is first brought
+to a fixed length, as the paper does for ADE20K-32, the two factors are one.
+As in TF DeepLab, what lies outside the image is mean pixel and ignored label,
+below and to the right before the flip.
 """
 
 from typing import NamedTuple
@@ -40,7 +42,14 @@ class Geometry(NamedTuple):
 
 
 def sample_geometry(
-    source_size, crop_size, seed, *, min_scale=0.5, max_scale=2.0, flip=True
+    source_size,
+    crop_size,
+    seed,
+    *,
+    longer_side=None,
+    min_scale=0.5,
+    max_scale=2.0,
+    flip=True,
 ) -> Geometry:
     """Draws a crop.
 
@@ -48,26 +57,39 @@ def sample_geometry(
         source_size: int32 `(2,)`, height and width of the source.
         crop_size: Height and width of the crop.
         seed: Integer `(2,)`, a stateless seed: equal seeds, equal crops.
+        longer_side: None, or pixels of the source's longer side at scale 1.
         min_scale: Least factor of the scaling.
         max_scale: Greatest factor of the scaling.
-        flip: Whether to mirror every other crop.
+        flip: Whether to mirror half of the crops.
     """
     draws = tf.random.stateless_uniform((4,), seed)
     scale = min_scale + (max_scale - min_scale) * draws[0]
     source = tf.convert_to_tensor(source_size, tf.int32)
+    if longer_side is not None:
+        scale *= longer_side / tf.cast(tf.reduce_max(source), tf.float32)
     scaled = tf.cast(tf.round(tf.cast(source, tf.float32) * scale), tf.int32)
     scaled = tf.maximum(scaled, 1)
-    room = tf.maximum(scaled - tf.constant(crop_size), 0)
-    # The draws are below 1, so every offset in 0..room is equally likely.
-    places = tf.cast(room + 1, tf.float32)
-    offset = tf.cast(tf.floor(draws[1:3] * places), tf.int32)
     return Geometry(
         source,
         scaled,
-        tf.minimum(offset, room),
+        _draw_offset(scaled, crop_size, draws[1:3]),
         tf.minimum(scaled, tf.constant(crop_size)),
         tf.logical_and(draws[3] < 0.5, flip),
     )
+
+
+def move_crop(geometry: Geometry, crop_size, seed) -> Geometry:
+    """Draws another place for a crop; scale and flip stay."""
+    draws = tf.random.stateless_uniform((2,), seed)
+    offset = _draw_offset(geometry.scaled, crop_size, draws)
+    return geometry._replace(offset=offset)
+
+
+def _draw_offset(scaled, crop_size, draws):
+    room = tf.maximum(scaled - tf.constant(crop_size), 0)
+    # The draws are below 1, so every offset in 0..room is equally likely.
+    places = tf.cast(room + 1, tf.float32)
+    return tf.minimum(tf.cast(tf.floor(draws * places), tf.int32), room)
 
 
 def source_window(geometry: Geometry) -> tf.Tensor:
@@ -87,7 +109,9 @@ def source_window(geometry: Geometry) -> tf.Tensor:
     return tf.concat([start, end - start], 0)
 
 
-def warp_image(window, origin, geometry: Geometry, crop_size) -> tf.Tensor:
+def warp_image(
+    window, origin, geometry: Geometry, crop_size, recolor=None
+) -> tf.Tensor:
     """Samples a crop of an image bilinearly.
 
     Args:
@@ -96,6 +120,9 @@ def warp_image(window, origin, geometry: Geometry, crop_size) -> tf.Tensor:
         origin: int32 `(2,)`, top and left of `window` in the source.
         geometry: The crop.
         crop_size: Height and width of the crop.
+        recolor: None, or function of the part of the crop that shows the
+            image, float32 `(height, width, 3)`, that returns it with other
+            colours. Padding stays mean pixel.
 
     Returns:
         float32 `(crop height, crop width, 3)` in the units of the source.
@@ -111,6 +138,8 @@ def warp_image(window, origin, geometry: Geometry, crop_size) -> tf.Tensor:
         kernel_type="triangle",
         antialias=False,
     )[0]
+    if recolor is not None:
+        crop = recolor(crop)
     return _pad_and_flip(crop, geometry, crop_size, MEAN_PIXEL)
 
 
@@ -129,8 +158,11 @@ def warp_label(label, geometry: Geometry, crop_size) -> tf.Tensor:
     for axis in (0, 1):
         # floor((i + offset + 0.5) * source / scaled) in integers: exact.
         place = tf.range(geometry.size[axis]) + geometry.offset[axis]
-        nearest = (2 * place + 1) * geometry.source[axis]
-        nearest //= 2 * geometry.scaled[axis]
+        source, scaled, place = (
+            tf.cast(value, tf.int64)  # panoramas would overflow 32 bits
+            for value in (geometry.source[axis], geometry.scaled[axis], place)
+        )
+        nearest = (2 * place + 1) * source // (2 * scaled)
         label = tf.gather(label, nearest, axis=axis)
     return _pad_and_flip(label, geometry, crop_size, IGNORE_LABEL)
 

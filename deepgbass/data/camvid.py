@@ -7,8 +7,10 @@ are; their id 11, void, is ignored.
 
 import pathlib
 
+from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.folder import convert_splits, find_splits
+from deepgbass.data.folder import find_splits, pair_splits
+from deepgbass.data.source import Source
 
 CAMVID = DatasetInfo(
     name="camvid",
@@ -42,38 +44,40 @@ CAMVID = DatasetInfo(
 )
 
 
-def convert_camvid(
-    source, data_dir, *, num_shards: int = 4, overwrite: bool = False
-) -> DatasetInfo:
+def convert_camvid(source, data_dir, **options) -> DatasetInfo:
     """Converts CamVid to TFRecords.
 
     Args:
-        source: Directory in SegNet's layout (`train/`, `trainannot/`,
-            `val/`, `valannot/`, ...) or in that of `folder.convert_folder`
-            (`images/train/`, `labels/train/`, ...).
+        source: Directory as of `open_camvid`.
         data_dir: Directory for the records.
-        num_shards: Files a split.
-        overwrite: Whether another data set in `data_dir` may be replaced.
+        **options: As of `conversion.convert`.
 
     Returns:
         The description that was written.
 
     Raises:
-        UserError: A file is missing or wrong, or `data_dir` holds another
-            data set.
+        UserError: As of `open_camvid` and `conversion.convert`.
     """
-    source = pathlib.Path(source)
+    return convert(open_camvid(source), data_dir, **options)
+
+
+def open_camvid(path) -> Source:
+    """Finds the images and labels of CamVid.
+
+    Args:
+        path: Directory in SegNet's layout (`train/`, `trainannot/`, `val/`,
+            `valannot/`, ...) or in that of `folder` (`images/train/`,
+            `labels/train/`, ...).
+
+    Raises:
+        UserError: The layout is wrong.
+    """
+    path = pathlib.Path(path)
     folders = {
-        path.name.removesuffix("annot"): (
-            source / path.name.removesuffix("annot"),
-            path,
+        labels.name.removesuffix("annot"): (
+            path / labels.name.removesuffix("annot"),
+            labels,
         )
-        for path in sorted(source.glob("*annot"))
+        for labels in sorted(path.glob("*annot"))
     }
-    return convert_splits(
-        folders or find_splits(source),
-        CAMVID,
-        data_dir,
-        num_shards=num_shards,
-        overwrite=overwrite,
-    )
+    return Source(CAMVID, pair_splits(folders or find_splits(path)))

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 
+from deepgbass.data.manifest import Shard, Statistics
 from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 
@@ -15,6 +16,8 @@ from deepgbass.files import write_atomic
 IGNORE_LABEL = 255
 
 FILE_NAME = "dataset.json"
+# The folder, within that of a data set, in which a conversion is at work.
+UNFINISHED = ".converting"
 
 
 def default_colors(num_classes: int) -> tuple[tuple[int, int, int], ...]:
@@ -51,6 +54,12 @@ class DatasetInfo:
             nowhere; readers turn it into `IGNORE_LABEL`. An id below the
             number of classes makes that class an ignored one.
         splits: Number of images of each split.
+        protocol: Which reading of the labels this is, where there are
+            several, as of ADE20K-32; reports print it beside every number.
+        statistics: What was counted in each split. Like the shards, it is no
+            part of what a data set is: descriptions that differ in nothing
+            else are equal.
+        shards: The files of each split.
 
     Raises:
         UserError: A value is out of range or does not fit the others.
@@ -61,6 +70,13 @@ class DatasetInfo:
     colors: tuple[tuple[int, int, int], ...] = ()
     ignore_label: int = 255
     splits: dict[str, int] = dataclasses.field(default_factory=dict)
+    protocol: str = ""
+    statistics: dict[str, Statistics] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
+    shards: dict[str, tuple[Shard, ...]] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
 
     def __post_init__(self):
         if isinstance(self.class_names, str):
@@ -94,10 +110,15 @@ class DatasetInfo:
             for count in self.splits.values()
         ):
             raise UserError("splits: want an object of name: number of images")
+        if not isinstance(self.protocol, str):
+            raise UserError(f"protocol: want a string, not {self.protocol!r}")
         # Lists, as JSON gives them, would make equal descriptions differ.
         object.__setattr__(self, "class_names", names)
         object.__setattr__(self, "colors", colors)
         object.__setattr__(self, "splits", dict(self.splits))
+        object.__setattr__(self, "statistics", dict(self.statistics))
+        shards = {split: tuple(x) for split, x in self.shards.items()}
+        object.__setattr__(self, "shards", shards)
 
     @property
     def num_classes(self) -> int:
@@ -128,8 +149,12 @@ class DatasetInfo:
         if missing := [k for k in ("name", "class_names") if k not in values]:
             raise UserError(f"no key {missing[0]!r}")
         try:
+            for split, found in values.get("statistics", {}).items():
+                values["statistics"][split] = Statistics(**found)
+            for split, found in values.get("shards", {}).items():
+                values["shards"][split] = [Shard(**shard) for shard in found]
             return cls(**values)
-        except TypeError as error:
+        except (AttributeError, TypeError) as error:
             raise UserError(f"a value has the wrong type: {error}") from error
 
     def save(self, data_dir) -> None:
@@ -148,8 +173,7 @@ class DatasetInfo:
             return cls.from_json(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(
-                f"{path}: not found: convert a data set into this directory "
-                "first (datasets/README.md)"
+                f"{path}: not found: {_advice(data_dir)}"
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{path}: cannot be read: {error}") from error
@@ -157,6 +181,36 @@ class DatasetInfo:
             raise UserError(
                 f"{path}: {error}; correct it or convert the data set again"
             ) from error
+
+
+def is_unfinished(data_dir) -> bool:
+    """Whether a conversion into this directory began and did not end."""
+    data_dir = pathlib.Path(data_dir)
+    return (data_dir / UNFINISHED).is_dir() and not (
+        data_dir / FILE_NAME
+    ).exists()
+
+
+def _advice(data_dir):
+    """What to do about a directory without a description."""
+    if is_unfinished(data_dir):
+        return "a conversion did not finish here, run it again"
+    pattern = "-?????-of-?????.tfrecord"
+    shards = pathlib.Path(data_dir).glob(f"*{pattern}")
+    splits = sorted({path.name[: -len(pattern)] for path in shards})
+    if not splits:
+        return (
+            "convert a data set into this directory first (datasets/README.md)"
+        )
+    example = {
+        "name": "my_set",
+        "class_names": ["road", "car"],
+        "ignore_label": IGNORE_LABEL,
+    }
+    return (
+        f"there are TFRecords of {', '.join(splits)}; write into it what "
+        f"their label ids mean, such as {json.dumps(example)}"
+    )
 
 
 def _is_byte(value) -> bool:

@@ -1,133 +1,102 @@
 """Your own data: a folder of images, one of labels, a list of classes.
 
-    source/images/[train/]a.jpg      JPEG, PNG or BMP
-    source/labels/[train/]a.png      8-bit PNG of class ids, same size
+    source/images/[train/]a.jpg      JPEG, PNG, BMP or WebP
+    source/labels/[train/]a.png      class ids, 8 bits a pixel, same size
     source/classes.json
 
 `classes.json` is a list of names, or of objects with `name` and `color`, or
 an object with such a list as `classes` and the id of ignored pixels as
 `ignore_label` (255 if it is not there). Files directly in `images/` are the
-split `train`; sub-folders of `images/` are the splits otherwise.
+split `train`; sub-folders of `images/` are the splits otherwise. `encoding`
+says which files are kept byte for byte and which are encoded anew.
 """
 
-import functools
-import io
 import json
+import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-import tensorflow as tf
-from PIL import Image
-
-from deepgbass.data import decoding, tfrecord
-from deepgbass.data.conversion import write_dataset
+from deepgbass.data import encoding
+from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.verify import check_pair, parallel_map, raise_problems
+from deepgbass.data.label_ids import read_file
+from deepgbass.data.source import Source
+from deepgbass.data.tfrecord import Example
+from deepgbass.data.verify import raise_problems
 from deepgbass.errors import UserError
-from deepgbass.progress import track
 
-_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_LABEL_SUFFIXES = (".png", ".bmp", ".webp")
 
 
 class Pair(NamedTuple):
-    """An image file and its label file."""
+    """An image file and its label file; an item of a source."""
 
     name: str
     image: pathlib.Path
     label: pathlib.Path
 
-    def read(self) -> tfrecord.Example:
-        """The bytes of both files; only palette labels are rewritten.
+    @property
+    def files(self) -> tuple[pathlib.Path, ...]:
+        """The image and the label."""
+        return self.image, self.label
+
+    def read(self) -> Example:
+        """Both files as records hold them.
 
         Raises:
-            UserError: A file cannot be read.
+            UserError: A file cannot be read or is of the wrong kind.
         """
-        try:
-            label = _palette_to_ids(self.label.read_bytes())
-            return tfrecord.Example(self.name, self.image.read_bytes(), label)
-        except OSError as error:
-            reason = error.strerror or error
-            path = error.filename or self.label
-            raise UserError(f"{path}: cannot be read: {reason}") from error
+        return Example(
+            self.name,
+            _read(self.image, encoding.storable_image),
+            _read(self.label, encoding.storable_label),
+        )
 
 
-class _Examples(Sequence):
-    """Reads each pair when it is asked for."""
-
-    def __init__(self, pairs):
-        self._pairs = pairs
-
-    def __len__(self):
-        return len(self._pairs)
-
-    def __getitem__(self, index):
-        return self._pairs[index].read()
-
-
-def convert_folder(
-    source, data_dir, *, num_shards: int = 4, overwrite: bool = False
-) -> DatasetInfo:
+def convert_folder(source, data_dir, **options) -> DatasetInfo:
     """Converts the layout of this module's page to TFRecords.
 
-    Every file is checked as `verify_split` does it before anything is
-    written.
-
     Args:
-        source: Directory with `images/`, `labels/` and `classes.json`.
+        source: Directory as of `open_folder`.
         data_dir: Directory for the records.
-        num_shards: Files a split.
-        overwrite: Whether another data set in `data_dir` may be replaced.
+        **options: As of `conversion.convert`.
 
     Returns:
         The description that was written.
 
     Raises:
-        UserError: The layout, a file or the classes are wrong, or `data_dir`
-            holds another data set.
+        UserError: As of `open_folder` and `conversion.convert`.
     """
-    source = pathlib.Path(source)
-    folders = find_splits(source)
-    info = read_classes(source / "classes.json", source.resolve().name)
-    return convert_splits(
-        folders, info, data_dir, num_shards=num_shards, overwrite=overwrite
-    )
+    return convert(open_folder(source), data_dir, **options)
 
 
-def convert_splits(
+def open_folder(path) -> Source:
+    """Finds the images and labels in the layout of this module's page.
+
+    Args:
+        path: Directory with `images/`, `labels/` and `classes.json`; its
+            name becomes that of the data set.
+
+    Raises:
+        UserError: The layout or the classes are wrong.
+    """
+    path = pathlib.Path(path)
+    folders = find_splits(path)
+    info = read_classes(path / "classes.json", path.resolve().name)
+    return Source(info, pair_splits(folders))
+
+
+def pair_splits(
     folders: Mapping[str, tuple[pathlib.Path, pathlib.Path]],
-    info: DatasetInfo,
-    data_dir,
-    *,
-    num_shards: int = 4,
-    overwrite: bool = False,
-) -> DatasetInfo:
-    """Checks and converts pairs of folders.
-
-    Args:
-        folders: The folder of images and that of labels of each split.
-        info: The description; its `splits` are filled in.
-        data_dir: Directory for the records.
-        num_shards: Files a split.
-        overwrite: Whether another data set in `data_dir` may be replaced.
-
-    Returns:
-        The description that was written.
+) -> dict[str, list[Pair]]:
+    """The items of each split, given its folders of images and labels.
 
     Raises:
-        UserError: As of `convert_folder`.
+        UserError: As of `pair_files`.
     """
-    splits = {s: _Examples(pair_files(*f)) for s, f in folders.items()}
-    for split, examples in splits.items():
-        check = functools.partial(_check, info)
-        checks = parallel_map(check, examples)
-        checks = track(checks, f"checking {split}", len(examples))
-        problems = [problem for problem in checks if problem]
-        raise_problems(str(folders[split][0]), len(examples), problems)
-    return write_dataset(
-        info, splits, data_dir, num_shards=num_shards, overwrite=overwrite
-    )
+    return {split: pair_files(*pair) for split, pair in folders.items()}
 
 
 def find_splits(source) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
@@ -165,7 +134,7 @@ def pair_files(images, labels) -> list[Pair]:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such directory")
     by_stem = _by_stem(images, _IMAGE_SUFFIXES)
-    label_by_stem = _by_stem(labels, (".png",))
+    label_by_stem = _by_stem(labels, _LABEL_SUFFIXES)
     for mine, others, folder, kind in (
         (by_stem, label_by_stem, labels, "label"),
         (label_by_stem, by_stem, images, "image"),
@@ -219,12 +188,17 @@ def read_classes(path, name: str) -> DatasetInfo:
         ) from error
 
 
-def _check(info, example):
+def _read(path, make_storable):
+    encoded = read_file(path)
     try:
-        check_pair(example.image, example.label, info)
+        return make_storable(encoded)
     except UserError as error:
-        return f"{example.filename}: {error}"
-    return None
+        raise UserError(f"{path}: {error}") from error
+
+
+def _unreadable(error, path):
+    reason = error.strerror or error
+    return UserError(f"{error.filename or path}: cannot be read: {reason}")
 
 
 def _folder(source, name):
@@ -237,15 +211,17 @@ def _folder(source, name):
 
 
 def _visible(folder):
-    return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(error, folder) from error
+    return sorted(p for p in paths if not p.name.startswith("."))
 
 
 def _by_stem(folder, suffixes):
     """Files below a folder by their relative path without the suffix."""
     files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() or path.name.startswith("."):
-            continue
+    for path in sorted(_walk(folder)):
         if path.suffix.lower() not in suffixes:
             raise UserError(f"{path}: want one of {', '.join(suffixes)} here")
         stem = path.relative_to(folder).with_suffix("")
@@ -257,17 +233,13 @@ def _by_stem(folder, suffixes):
     return files
 
 
-def _palette_to_ids(label):
-    """Stores the indices of a palette PNG as its gray values."""
-    header = decoding.png_header(label)
-    if header is None or header.color_type != 3:
-        return label
-    try:
-        decoding.decode_label(label)
-    except tf.errors.OpError as error:
-        # Pillow would return what it can of a damaged file.
-        raise OSError("the label cannot be decoded") from error
-    ids = np.asarray(Image.open(io.BytesIO(label)))
-    buffer = io.BytesIO()
-    Image.fromarray(ids).save(buffer, "PNG")
-    return buffer.getvalue()
+def _walk(folder):
+    """All visible files below a folder, also behind links to folders."""
+
+    def stop(error):
+        raise _unreadable(error, folder)
+
+    for root, _, names in os.walk(folder, onerror=stop, followlinks=True):
+        for name in names:
+            if not name.startswith("."):
+                yield pathlib.Path(root, name)

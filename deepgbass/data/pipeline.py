@@ -4,7 +4,8 @@ Training order and augmentation are functions of (seed, counter) alone, where
 the counter numbers the images a run has seen. So a run continued at step k
 sees what an uninterrupted one would, the parallelism changes nothing, every
 image comes once an epoch, and no shuffle buffer fills the memory: a record
-is read by its offset when its turn comes.
+is read by its offset when its turn comes. Workers share a run by its counter:
+each takes its own rows of every batch.
 """
 
 import dataclasses
@@ -13,9 +14,14 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from deepgbass.data import augment, decoding, tfrecord
+from deepgbass.configs import DataConfig
+from deepgbass.data import crops, decoding, tfrecord
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
+from deepgbass.data.manifest import check_shards
 from deepgbass.errors import UserError
+
+# Fixed: AUTOTUNE is no faster, and holds up to 8 crops a core in memory.
+_PARALLEL_CALLS = os.cpu_count() or 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +98,8 @@ class SegmentationDataset:
 def load_dataset(data_dir, split: str) -> SegmentationDataset:
     """Opens one split of a data set.
 
-    Only the framing of the records is read here; `verify.verify_split` looks
-    into them.
+    Only sizes and the framing of the records are looked at here;
+    `verify.verify_split` reads them.
 
     Args:
         data_dir: Directory with `dataset.json` and TFRecords.
@@ -101,7 +107,7 @@ def load_dataset(data_dir, split: str) -> SegmentationDataset:
 
     Raises:
         UserError: Directory, description or shards are missing, a shard is
-            truncated, or the split is empty or not as long as described.
+            truncated, or the split is empty or not the one described.
     """
     paths = tfrecord.list_shards(data_dir, split)
     info = DatasetInfo.load(data_dir)
@@ -114,6 +120,7 @@ def load_dataset(data_dir, split: str) -> SegmentationDataset:
             f"{data_dir}: {found} records in the split {split!r}, but "
             f"dataset.json says {expected}: convert it again"
         )
+    check_shards(info, data_dir, split)
     sizes = tuple(os.path.getsize(path) for path in paths)
     return SegmentationDataset(
         info, str(data_dir), split, tuple(paths), sizes, records
@@ -128,53 +135,77 @@ def to_memory_label(label: tf.Tensor, ignore_label: int) -> tf.Tensor:
 
 def training_batches(
     dataset: SegmentationDataset,
+    config: DataConfig,
     *,
-    crop_size,
     batch_size: int,
     seed: int,
-    min_scale: float = 0.5,
-    max_scale: float = 2.0,
-    flip: bool = True,
     start_step: int = 0,
+    context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
     """Endless batches of augmented crops.
 
     Args:
         dataset: The split to train on.
-        crop_size: Height and width of the crops.
-        batch_size: Crops a batch.
+        config: How crops are taken.
+        batch_size: Crops a step, over all workers and replicas.
         seed: Fixes order and augmentation.
-        min_scale: Least factor of the random scaling.
-        max_scale: Greatest factor of the random scaling.
-        flip: Whether to mirror every other crop.
-        start_step: Batches to skip, at no cost.
+        start_step: Steps to skip, at no cost.
+        context: None for all crops of a step in one batch. With a context of
+            `tf.distribute`, the batches of this worker's replicas, in turn;
+            a step's batches of all workers, put together in order, are the
+            batch without a context. Every worker needs the whole data set.
 
     Returns:
         A data set of pairs: image float32 `(batch, height, width, 3)`,
         0..255, and label int32 `(batch, height, width)` with `IGNORE_LABEL`.
-    """
-    crop_size = tuple(crop_size)
-    count = len(dataset)
-    ranges = {"min_scale": min_scale, "max_scale": max_scale, "flip": flip}
 
-    def make_crop(counter):
+    Raises:
+        UserError: `batch_size` is not a multiple of the replicas, or a number
+            is out of range.
+    """
+    context = context or tf.distribute.InputContext()
+    first, rows, replica_rows = _rows_of_worker(batch_size, context)
+    if start_step < 0:
+        raise UserError(f"start_step is {start_step}; it must be 0 or above")
+    count = len(dataset)
+
+    def make_crop(row):
+        counter = row // rows * batch_size + first + row % rows
         index = _position_to_index(counter, count, seed)
         features = tfrecord.parse_features(dataset.read(index))
         label = decoding.decode_label(features["label"])
         label = to_memory_label(label, dataset.info.ignore_label)
-        geometry = augment.sample_geometry(
-            tf.shape(label), crop_size, tf.stack([seed, counter]), **ranges
+        image, label = crops.random_crop(
+            features["image"], label, tf.stack([seed, counter]), config
         )
-        window, origin = _decode_window(features["image"], geometry)
-        image = augment.warp_image(window, origin, geometry, crop_size)
-        label = augment.warp_label(label, geometry, crop_size)
         return image, tf.cast(label, tf.int32)
 
-    data = tf.data.Dataset.counter(start=start_step * batch_size)
+    data = tf.data.Dataset.counter(start=start_step * rows)
     data = data.map(
-        make_crop, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        make_crop, num_parallel_calls=_PARALLEL_CALLS, deterministic=True
     )
-    return data.batch(batch_size, drop_remainder=True).prefetch(2)
+    return data.batch(replica_rows, drop_remainder=True).prefetch(2)
+
+
+def _rows_of_worker(batch_size, context):
+    """A worker's first row in a step, its rows, and those of a replica."""
+    workers = context.num_input_pipelines
+    replicas = context.num_replicas_in_sync
+    if replicas % workers:
+        raise UserError(
+            f"context: {replicas} replicas for {workers} workers; every "
+            "worker must have the same number, at least one"
+        )
+    if batch_size < 1:
+        raise UserError(f"batch_size is {batch_size}; it must be 1 or above")
+    if batch_size % replicas:
+        raise UserError(
+            f"batch_size is {batch_size}, the batch of all {replicas} "
+            f"replicas on {workers} workers; it must be a multiple of "
+            f"{replicas}"
+        )
+    rows = batch_size // workers
+    return context.input_pipeline_id * rows, rows, batch_size // replicas
 
 
 def _position_to_index(counter, count, seed):
@@ -182,20 +213,4 @@ def _position_to_index(counter, count, seed):
     epoch, position = counter // count, counter % count
     return tf.random.experimental.index_shuffle(
         position, tf.stack([seed, epoch]), count - 1
-    )
-
-
-def _decode_window(encoded, geometry):
-    """The image as far as the crop needs it, and where that part begins."""
-    window = augment.source_window(geometry)
-    # Only JPEGs can be decoded in part.
-    return tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: (
-            tf.io.decode_and_crop_jpeg(
-                encoded, window, 3, dct_method="INTEGER_ACCURATE"
-            ),
-            window[:2],
-        ),
-        lambda: (decoding.decode_image(encoded), tf.zeros_like(window[:2])),
     )

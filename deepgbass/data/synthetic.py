@@ -12,14 +12,14 @@ sign at the pixel's centre, the image their coverage, so edges are smooth.
 
 import colorsys
 import dataclasses
-import io
 
 import numpy as np
-from PIL import Image
 
-from deepgbass.data.conversion import write_dataset
+from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
+from deepgbass.data.encoding import encode_png
 from deepgbass.data.pipeline import load_dataset
+from deepgbass.data.source import Source
 from deepgbass.data.tfrecord import Example, read_payload, serialize_example
 from deepgbass.errors import UserError
 
@@ -46,6 +46,48 @@ _HUES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """One scene, not drawn yet; an item of a source.
+
+    Attributes:
+        seed: That of the data set.
+        split: "train" or "val".
+        number: Position in the split.
+        size: Height and width in pixels.
+    """
+
+    seed: int
+    split: str
+    number: int
+    size: tuple[int, int]
+    files = ()
+
+    @property
+    def name(self) -> str:
+        """What predictions call it."""
+        return f"scene_{self.number:04d}.png"
+
+    def read(self) -> Example:
+        """Draws the scene."""
+        stream = ("train", "val").index(self.split)
+        rng = np.random.default_rng((self.seed, stream, self.number))
+        return Example(
+            self.name, *map(encode_png, render_scene(rng, self.size))
+        )
+
+
+def open_synthetic(
+    *, train: int = 160, val: int = 40, size=(96, 128), seed: int = 0
+) -> Source:
+    """The splits `train` and `val`; arguments as of `write_synthetic`."""
+    splits = {
+        split: [Scene(seed, split, i, tuple(size)) for i in range(count)]
+        for split, count in {"train": train, "val": val}.items()
+    }
+    return Source(SYNTHETIC, splits)
+
+
 def write_synthetic(
     data_dir, *, train: int = 160, val: int = 40, size=(96, 128), seed: int = 0
 ) -> DatasetInfo:
@@ -65,21 +107,16 @@ def write_synthetic(
     Raises:
         UserError: `data_dir` holds anything else or cannot be written.
     """
-    counts = {"train": train, "val": val}
-    info = dataclasses.replace(SYNTHETIC, splits=counts)
-    if _holds(data_dir, info, size, seed):
+    source = open_synthetic(train=train, val=val, size=size, seed=seed)
+    if info := _find(data_dir, source):
         return info
-    splits = {
-        split: [_example(seed, split, i, size) for i in range(count)]
-        for split, count in counts.items()
-    }
     try:
         # The name alone proves nothing: a user's folder may have it too.
         there = DatasetInfo.load(data_dir)
         ours = dataclasses.replace(there, splits={}) == SYNTHETIC
     except UserError:
         ours = False
-    return write_dataset(info, splits, data_dir, num_shards=2, overwrite=ours)
+    return convert(source, data_dir, num_shards=2, overwrite=ours)
 
 
 def render_scene(
@@ -118,36 +155,25 @@ def render_scene(
     return np.uint8(np.clip(image, 0, 1) * 255 + 0.5), label
 
 
-def _example(seed, split, index, size):
-    stream = ("train", "val").index(split)
-    image, label = render_scene(
-        np.random.default_rng((seed, stream, index)), size
-    )
-    return Example(f"scene_{index:04d}.png", _png(image), _png(label))
-
-
-def _holds(data_dir, info, size, seed):
-    """Whether this very set is there, told by the first scene of a split."""
+def _find(data_dir, source):
+    """This very set if it is there, told by the first scene of a split."""
+    counts = {split: len(scenes) for split, scenes in source.splits.items()}
+    info = dataclasses.replace(SYNTHETIC, splits=counts)
     try:
-        for split in info.splits:
+        for split, scenes in source.splits.items():
             dataset = load_dataset(data_dir, split)
             first = read_payload(
                 dataset.paths[0],
                 dataset.records.offset[0],
                 dataset.records.length[0],
             )
-            scene = serialize_example(_example(seed, split, 0, size))
-            if dataset.info != info or first != scene:
-                return False
+            if dataset.info != info or first != serialize_example(
+                scenes[0].read()
+            ):
+                return None
     except UserError:
-        return False
-    return True
-
-
-def _png(array):
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG")
-    return buffer.getvalue()
+        return None
+    return dataset.info
 
 
 def _ground(rng, x, y):

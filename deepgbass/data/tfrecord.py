@@ -1,31 +1,31 @@
 """TFRecords in the schema of TF DeepLab: writing, finding, decoding.
 
 Records written here train in TF DeepLab, and records written for it are read
-here. The encoded bytes of the source files are stored as they are.
+here.
 """
 
+import errno
+import itertools
 import os
 import pathlib
 import re
 import struct
-import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from deepgbass.data import decoding
+from deepgbass.data import dataset_info, decoding
 from deepgbass.errors import UserError
+from deepgbass.files import atomic_path
 
 _FEATURES = {
     "image/encoded": tf.io.FixedLenFeature((), tf.string),
     "image/filename": tf.io.FixedLenFeature((), tf.string, default_value=""),
     "image/segmentation/class/encoded": tf.io.FixedLenFeature((), tf.string),
 }
-# Beginning of the names of folders in which shards grow.
-PART = ".part-"
 _SHARD_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.tfrecord")
 
 
@@ -106,41 +106,68 @@ def shard_name(split: str, number: int, count: int) -> str:
     return f"{split}-{number:05d}-of-{count:05d}.tfrecord"
 
 
+def write_shard(path, examples: Iterable[Example]) -> None:
+    """Writes one file of records, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            with tf.io.TFRecordWriter(str(temporary)) as writer:
+                for example in examples:
+                    writer.write(serialize_example(example))
+        except tf.errors.OpError as error:
+            # "FILE; No space left on device"
+            reason = error.message.rpartition("; ")[2]
+            raise OSError(errno.EIO, reason, str(path)) from error
+
+
 def write_split(
     examples: Collection[Example], data_dir, split: str, num_shards: int
 ) -> None:
-    """Writes one split as `SPLIT-00000-of-00004.tfrecord` and so on.
-
-    The shards grow under temporary names. The old shards of the split go
-    before the first new one comes, so a reader meets the old split, the new
-    one, or a set with missing shards, which it refuses.
+    """Writes examples as `SPLIT-00000-of-00004.tfrecord` and so on.
 
     Args:
-        examples: The examples in their final order; need not be in memory,
-            since they are iterated once.
-        data_dir: Existing directory.
+        examples: The examples in their final order.
+        data_dir: Existing directory without shards of that split.
         split: Name of the split.
         num_shards: Number of files, at most one an example is written.
 
     Raises:
         UserError: There are no examples.
+        OSError: A file cannot be written.
     """
-    total = len(examples)
+    source = iter(examples)
+    for name, items in cut_split(split, len(examples), num_shards).items():
+        write_shard(
+            pathlib.Path(data_dir, name), itertools.islice(source, len(items))
+        )
+
+
+def cut_split(split: str, total: int, num_shards: int) -> dict[str, range]:
+    """Which records go into which shard: about equally many, in order.
+
+    Args:
+        split: Name of the split.
+        total: Number of records.
+        num_shards: Number of files wanted; none stays empty.
+
+    Returns:
+        The positions of the records by the name of their shard.
+
+    Raises:
+        UserError: There are no records.
+    """
     if not total:
         raise UserError(f"{split}: there is no image to write")
-    num_shards = min(num_shards, total)
-    data_dir = pathlib.Path(data_dir)
-    source = iter(examples)
-    with tempfile.TemporaryDirectory(prefix=PART, dir=data_dir) as part:
-        names = [shard_name(split, i, num_shards) for i in range(num_shards)]
-        for i, name in enumerate(names):
-            size = total * (i + 1) // num_shards - total * i // num_shards
-            with tf.io.TFRecordWriter(os.path.join(part, name)) as writer:
-                for _ in range(size):
-                    writer.write(serialize_example(next(source)))
-        remove_split(data_dir, split)
-        for name in names:
-            os.replace(os.path.join(part, name), data_dir / name)
+    count = min(num_shards, total)
+    return {
+        shard_name(split, i, count): range(
+            total * i // count, total * (i + 1) // count
+        )
+        for i in range(count)
+    }
 
 
 def find_shards(data_dir) -> dict[str, list[pathlib.Path]]:
@@ -150,12 +177,6 @@ def find_shards(data_dir) -> dict[str, list[pathlib.Path]]:
         if match := _SHARD_NAME.fullmatch(path.name):
             shards.setdefault(match[1], []).append(path)
     return shards
-
-
-def remove_split(data_dir, split: str) -> None:
-    """Deletes the shards of a split, if there are any."""
-    for path in find_shards(data_dir).get(split, []):
-        path.unlink()
 
 
 def list_shards(data_dir, split: str) -> list[str]:
@@ -169,6 +190,10 @@ def list_shards(data_dir, split: str) -> list[str]:
     if not os.path.isdir(data_dir):
         raise UserError(f"{data_dir}: no such directory")
     shards = find_shards(data_dir)
+    if dataset_info.is_unfinished(data_dir):
+        raise UserError(
+            f"{data_dir}: a conversion did not finish here, run it again"
+        )
     if split not in shards:
         there = ", ".join(sorted(shards)) or "none at all"
         raise UserError(

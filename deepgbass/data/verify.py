@@ -5,6 +5,7 @@ the classes, colours instead of ids, files cut short. Each is named here by
 its file, in one line.
 """
 
+import collections
 import dataclasses
 import functools
 import io
@@ -19,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from deepgbass.data import decoding, tfrecord
+from deepgbass.data import decoding, manifest, tfrecord
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import SegmentationDataset
 from deepgbass.errors import UserError
@@ -92,7 +93,7 @@ def check_pair(image: bytes, label: bytes, info: DatasetInfo) -> np.ndarray:
                 *pixels.shape[:2], *ids.shape
             )
         )
-    counts = np.bincount(ids.ravel(), minlength=256)
+    counts = _count_ids(ids)
     allowed = {*range(info.num_classes), info.ignore_label}
     if strange := sorted(set(np.flatnonzero(counts).tolist()) - allowed):
         shown = ", ".join(map(str, strange[:8])) + ", ..." * (len(strange) > 8)
@@ -103,6 +104,15 @@ def check_pair(image: bytes, label: bytes, info: DatasetInfo) -> np.ndarray:
     return counts
 
 
+def _count_ids(ids):
+    """In parts, because NumPy widens what it counts to 64 bits."""
+    flat = ids.ravel()
+    return sum(
+        np.bincount(flat[start : start + 2**20], minlength=256)
+        for start in range(0, flat.size, 2**20)
+    )
+
+
 def _is_palette_bmp(image, pixels):
     """Whether TensorFlow took the palette's indices for gray values."""
     if decoding.image_format(image) != "bmp":
@@ -111,13 +121,29 @@ def _is_palette_bmp(image, pixels):
         return not np.array_equal(pixels, picture.convert("RGB"))
 
 
-def parallel_map(function: Callable, items: Iterable) -> Iterator:
-    """`map` on all cores, in order, that holds only a few items at a time."""
-    workers = os.cpu_count() or 1
+def parallel_map(
+    function: Callable, items: Iterable, workers: int | None = None
+) -> Iterator:
+    """`map` in threads, in order, that holds only a few items at a time.
+
+    Threads, because decoding and hashing let go of the interpreter's lock.
+
+    Args:
+        function: Is called with each item.
+        items: Read as they are needed.
+        workers: Number of threads. Default: one a core.
+    """
+    workers = workers or os.cpu_count() or 1
     items = iter(items)
     with ThreadPoolExecutor(workers) as pool:
-        while chunk := list(itertools.islice(items, 16 * workers)):
-            yield from pool.map(function, chunk)
+        submit = functools.partial(pool.submit, function)
+        pending = collections.deque(
+            map(submit, itertools.islice(items, 4 * workers))
+        )
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(map(submit, itertools.islice(items, 1)))
+            yield result
 
 
 def raise_problems(where: str, total: int, problems: list[str]) -> None:
@@ -153,8 +179,10 @@ def verify_split(dataset: SegmentationDataset, stamp=None) -> VerifyReport:
         UserError: A record is truncated or corrupt, an image or label cannot
             be decoded, their sizes differ, or a label is no map of allowed
             ids: names the records, their shards and their number. Or every
-            pixel of the split is ignored.
+            pixel of the split is ignored, or the shards and what is in them
+            are not as `dataset.json` says.
     """
+    manifest.check_shards(dataset.info, dataset.data_dir, dataset.split)
     stamps = _read_stamps(stamp)
     key = f"{os.path.abspath(dataset.data_dir)}:{dataset.split}"
     state = _state(dataset)
@@ -182,6 +210,16 @@ def verify_split(dataset: SegmentationDataset, stamp=None) -> VerifyReport:
             f"{where}: every pixel has the ignored id "
             f"{dataset.info.ignore_label}, so there is nothing to learn or "
             "measure; correct the labels or ignore_label and convert again"
+        )
+    manifest.check_shards(
+        dataset.info, dataset.data_dir, dataset.split, contents=True
+    )
+    said = dataset.info.statistics.get(dataset.split)
+    if said and (said.pixels, said.ignored) != (classes, ignored):
+        raise UserError(
+            f"{where}: the pixels of the classes are not as many as "
+            "dataset.json says, so it was changed by hand or belongs to "
+            "another data set; convert it again"
         )
     report = VerifyReport(total, classes, ignored)
     if stamp is not None:
@@ -238,8 +276,10 @@ def _state(dataset):
     for path in dataset.paths:
         stat = os.stat(path)
         shards[os.path.basename(path)] = [stat.st_size, stat.st_mtime_ns]
+    described = dataset.info.shards.get(dataset.split, ())
     return {
         "shards": shards,
+        "sha256": [shard.sha256 for shard in described],
         "classes": dataset.info.num_classes,
         "ignore_label": dataset.info.ignore_label,
     }

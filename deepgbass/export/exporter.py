@@ -81,7 +81,9 @@ def export(
     if quantization == "int8":
         split = config.data.train_split
         train_set = open_split(config, workdir, data_dir, split)
-        calibration = _calibration(train_set, calibration_images, size)
+        calibration = _calibration(
+            train_set, calibration_images, size, config.data.resize_longer_side
+        )
     console.print(f"Converting to {quantization} at {size[0]}x{size[1]} ...")
     content = convert(model, calibration)
     remaining = float_ops(content) if calibration is not None else []
@@ -93,7 +95,7 @@ def export(
     write_atomic(path, content)
     _write_description(path, description)
     if float_metrics is None:
-        predictor = KerasPredictor(model, info)
+        predictor = KerasPredictor(model, info, config.data.resize_longer_side)
         float_metrics = evaluate(predictor, dataset, max_images)
     form = "int8" if quantization == "int8" else "float_tflite"
     metrics = {
@@ -123,34 +125,38 @@ def _refuse_other_export(path, config):
         )
 
 
-def _calibration(dataset, count, size):
+def _calibration(dataset, count, size, longer_side):
     """`count` letterboxed images spread evenly over a split."""
     if len(dataset) < 1 or count < 1:
         raise UserError("quantisation needs at least one calibration image")
     indices = np.unique(np.linspace(0, len(dataset) - 1, count).astype(int))
     return [
-        letterbox(example["image"], size)[0]
+        letterbox(example["image"], size, longer_side)[0]
         for example in dataset.examples(indices)
     ]
 
 
 def _describe(config, info, step, model, quantization):
     _, height, width, _ = model.input_shape
+    longer_side = config.data.resize_longer_side
+    # What a model's user needs of the data set, not where its records lie.
+    classes = dataclasses.replace(info, statistics={}, shards={})
+    first = f"longer side resized to {longer_side}; " if longer_side else ""
     return {
         "format": "deepgbass-model/1",
         "quantization": quantization,
         "input": {
             "size": [height, width],
             "content": "RGB, 0..255, before the tensor's own quantisation",
-            "fit": "smaller images padded at the bottom and right with 128, "
-            "larger ones reduced at the same aspect",
+            "fit": f"{first}smaller images padded at the bottom and right"
+            " with 128, larger ones reduced at the same aspect",
         },
         "output": {
             "content": "logits",
             "size": list(model.output_shape[1:3]),
             "resize": "bilinear with half-pixel centres, before the argmax",
         },
-        "dataset": json.loads(info.to_json()),
+        "dataset": json.loads(classes.to_json()),
         "step": step,
         "config": json.loads(config.to_json()),
         "versions": versions(),

@@ -1,0 +1,51 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from deepgbass.data.lock import locked_folder
+from deepgbass.errors import UserError
+
+
+def test_one_at_a_time_and_nothing_is_left(tmp_path):
+    for _ in range(2):
+        with locked_folder(tmp_path / "work") as folder:
+            assert folder.is_dir()
+            with (
+                pytest.raises(UserError, match=f"{tmp_path}: another conver"),
+                locked_folder(folder),
+            ):
+                pass
+        assert not list(tmp_path.iterdir())
+
+
+def test_results_in_the_folder_stay(tmp_path):
+    with locked_folder(tmp_path / "work") as folder:
+        (folder / "result").touch()
+    assert [path.name for path in folder.iterdir()] == ["result"]
+
+
+def test_a_killed_process_holds_no_lock(tmp_path):
+    code = (
+        "import sys, time; from deepgbass.data.lock import locked_folder\n"
+        "with locked_folder(sys.argv[1]): print('held', flush=True); "
+        "time.sleep(60)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "work")],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(UserError), locked_folder(tmp_path / "work"):
+        pass
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert (tmp_path / "work" / "lock").exists()
+    with locked_folder(tmp_path / "work"):
+        pass
+    holder.stdout.close()
