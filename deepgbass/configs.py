@@ -7,12 +7,10 @@ kept in a work directory. The named ones are in `presets.py`.
 
 import dataclasses
 import json
-import math
 import pathlib
-import types
-import typing
 from dataclasses import dataclass, field
 
+from deepgbass.config_values import build, parse_word
 from deepgbass.errors import UserError
 
 BACKBONES = ("mobilenet_edgetpu", "mobilenet_v2", "xception65")
@@ -334,7 +332,7 @@ class ExperimentConfig:
             values = json.loads(text)
         except json.JSONDecodeError as error:
             raise UserError(f"{source} is not JSON: {error}") from None
-        return _build(cls, values, source)
+        return build(cls, values, source)
 
     def with_overrides(self, assignments):
         """A copy with `section.field=value` words applied, all at once.
@@ -363,59 +361,8 @@ class ExperimentConfig:
                     f"--set {path}: there is no such field; the fields are "
                     + ", ".join(known)
                 )
-            values[section][name] = _parse(text)
-        return _build(type(self), values, "--set")
-
-
-def _parse(text):
-    """A word from the command line: JSON where it is, else a string."""
-    if text.lower() in ("none", "true", "false"):
-        return {"none": None, "true": True, "false": False}[text.lower()]
-    try:
-        # `crop_size=240,320` reads better than `crop_size=[240,320]`.
-        return json.loads(f"[{text}]" if "," in text else text)
-    except json.JSONDecodeError:
-        return text
-
-
-def _build(cls, values, source):
-    """`cls` from plain values, each checked against its annotation."""
-    if not isinstance(values, dict):
-        raise UserError(f"{source}: {cls.__name__} must be an object")
-    fields = {f.name: f.type for f in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise UserError(
-            f"{source}: unknown field {unknown[0]!r} of {cls.__name__}; "
-            f"the fields are {', '.join(fields)}"
-        )
-    return cls(
-        **{
-            name: _build(fields[name], value, source)
-            if dataclasses.is_dataclass(fields[name])
-            else _coerce(fields[name], value, f"{source}: {name}")
-            for name, value in values.items()
-        }
-    )
-
-
-def _coerce(kind, value, what):
-    """`value` as `kind`, where nothing is lost by it."""
-    if isinstance(kind, types.UnionType):
-        if value is None:
-            return None
-        kind = next(k for k in typing.get_args(kind) if k is not type(None))
-    if typing.get_origin(kind) is tuple:
-        item = typing.get_args(kind)[0]
-        values = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(_coerce(item, v, what) for v in values)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind or value in (math.inf, -math.inf):
-        raise UserError(
-            f"{what} is {value!r}; it must be of type {kind.__name__}"
-        )
-    return value
+            values[section][name] = parse_word(text)
+        return build(type(self), values, "--set")
 
 
 def load_config(workdir):

@@ -19,31 +19,6 @@ from absl import flags
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
 
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "A work directory that train.py made.", required=True
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of TFRecords; the embedded set needs none."
-)
-_SPLIT = flags.DEFINE_string(
-    "split", None, "Split to look at. Default: the one for evaluation."
-)
-_IMAGES = flags.DEFINE_list(
-    "images", ["0", "1", "2"], "Numbers of the images in the split, from 0."
-)
-_CLASS = flags.DEFINE_string(
-    "class", None, "Name of one class to look at. Default: all of them."
-)
-_NOISE = flags.DEFINE_bool(
-    "noise", False, "Draw the Gumbel noise that training adds to the logits."
-)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", None, "Folder for the PNGs; made if absent.", required=True
-)
-_TENSORBOARD = flags.DEFINE_bool(
-    "tensorboard", False, "Also write the pictures to the run's TensorBoard."
-)
-
 
 def image_numbers(words, count):
     """The numbers in `--images`.
@@ -100,6 +75,41 @@ def fit_label(label, size, content):
     return fitted
 
 
+def define_flags():
+    """Not at import: this module is also a library."""
+    flags.DEFINE_string(
+        "workdir", None, "A work directory that train.py made.", required=True
+    )
+    flags.DEFINE_string(
+        "data_dir", None, "Folder of TFRecords; the embedded set needs none."
+    )
+    flags.DEFINE_string(
+        "split", None, "Split to look at. Default: the one for evaluation."
+    )
+    flags.DEFINE_list(
+        "images", ["0", "1", "2"], "Numbers of the images in the split, from 0."
+    )
+    flags.DEFINE_string(
+        "class", None, "Name of one class to look at. Default: all of them."
+    )
+    flags.DEFINE_bool(
+        "noise",
+        False,
+        "Draw the Gumbel noise that training adds to the logits.",
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Folder for the PNGs; made if absent.",
+        required=True,
+    )
+    flags.DEFINE_bool(
+        "tensorboard",
+        False,
+        "Also write the pictures to the run's TensorBoard.",
+    )
+
+
 def main(argv):
     del argv
     cli.import_tensorflow()
@@ -112,24 +122,24 @@ def main(argv):
     from deepgbass.predictors import KerasPredictor, letterbox
     from deepgbass.progress import console, track
 
-    workdir = pathlib.Path(_WORKDIR.value)
+    workdir = pathlib.Path(flags.FLAGS.workdir)
     config = load_config(workdir)
-    split = _SPLIT.value or config.data.eval_split
-    dataset = open_split(config, workdir, _DATA_DIR.value, split)
+    split = flags.FLAGS.split or config.data.eval_split
+    dataset = open_split(config, workdir, flags.FLAGS.data_dir, split)
     info = dataset.info
-    numbers = image_numbers(_IMAGES.value, len(dataset))
-    only = class_id(_CLASS.value, info)
-    folder = pathlib.Path(_OUTPUT_DIR.value)
+    numbers = image_numbers(flags.FLAGS.images, len(dataset))
+    only = class_id(flags.FLAGS["class"].value, info)
+    folder = pathlib.Path(flags.FLAGS.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     loss = make_loss(
-        dataclasses.replace(config.loss, name="sbal", noise=_NOISE.value)
+        dataclasses.replace(config.loss, name="sbal", noise=flags.FLAGS.noise)
     )
     model, step = restore_model(workdir)
     longer_side = config.data.resize_longer_side
     predictor = KerasPredictor(model, info, longer_side)
     writer = (
         tf.summary.create_file_writer(str(workdir / "tensorboard"))
-        if _TENSORBOARD.value
+        if flags.FLAGS.tensorboard
         else tf.summary.create_noop_writer()
     )
 
@@ -154,7 +164,7 @@ def main(argv):
         value = float(loss(label[None], logits))
         title = (
             f"{example['filename'] or number}: SBAL {value:.3f} at step {step},"
-            f" {_CLASS.value or 'all classes'}"
+            f" {flags.FLAGS['class'].value or 'all classes'}"
         )
         with atomic_path(folder / f"{split}_{number:05d}_sbal.png") as path:
             loss_figure(pictures, title).savefig(path, format="png")
@@ -168,6 +178,7 @@ def main(argv):
 
 
 def run():
+    define_flags()
     cli.run(main)
 
 

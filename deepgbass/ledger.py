@@ -21,22 +21,6 @@ from deepgbass.commands import cli
 from deepgbass.configs import ModelConfig
 from deepgbass.errors import UserError
 
-_CONFIG = flags.DEFINE_string(
-    "config",
-    None,
-    "A preset or a JSON file, e.g. a work directory's config.json, to count"
-    " stage by stage. Default: the networks of Table II.",
-)
-_SIZE = flags.DEFINE_list(
-    "size",
-    None,
-    "HEIGHT,WIDTH of the input in pixels. Default: the configuration's"
-    " evaluation size; 1024,2048 for Table II.",
-)
-_CLASSES = flags.DEFINE_integer(
-    "classes", 19, "Number of classes.", lower_bound=1
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -135,8 +119,10 @@ def _stage(layer, height):
     ):
         if name.startswith(prefix):
             return stage
-    # Sizes are ceil(height / stride), strides powers of two.
-    stride = 2 ** round(math.log2(height / layer.output.shape[1]))
+    # Sizes are ceil(height / stride): height / size itself is no power of two.
+    stride = next(
+        s for s in (2, 4, 8, 16, 32) if -(-height // s) == layer.output.shape[1]
+    )
     return f"backbone, stride {stride}"
 
 
@@ -196,25 +182,44 @@ def _parse_size(words):
     return height, width
 
 
+def define_flags():
+    """Not at import: this module is also a library."""
+    flags.DEFINE_string(
+        "config",
+        None,
+        "A preset or a JSON file, e.g. a work directory's config.json, to count"
+        " stage by stage. Default: the networks of Table II.",
+    )
+    flags.DEFINE_list(
+        "size",
+        None,
+        "HEIGHT,WIDTH of the input in pixels. Default: the configuration's"
+        " evaluation size; 1024,2048 for Table II.",
+    )
+    flags.DEFINE_integer("classes", 19, "Number of classes.", lower_bound=1)
+
+
 def main(argv):
     del argv
     from deepgbass.presets import get_config
 
-    size = _SIZE.value and _parse_size(_SIZE.value)
-    config = _CONFIG.value and get_config(_CONFIG.value)
+    values = flags.FLAGS
+    size = values.size and _parse_size(values.size)
+    config = values.config and get_config(values.config)
     cli.import_tensorflow()
     if config is None:
-        _print_table_2(size or TABLE_2_SIZE, _CLASSES.value)
+        _print_table_2(size or TABLE_2_SIZE, values.classes)
         return
     size = size or config.data.eval_size
-    entries = ledger(_build(config.model, size, _CLASSES.value))
+    entries = ledger(_build(config.model, size, values.classes))
     _print_stages(
         entries,
-        f"{_CONFIG.value}, {size[0]} x {size[1]}, {_CLASSES.value} classes",
+        f"{values.config}, {size[0]} x {size[1]}, {values.classes} classes",
     )
 
 
 def run():
+    define_flags()
     cli.run(main)
 
 

@@ -1,4 +1,7 @@
-"""What all scripts in datasets/ share: their flags and their `main`."""
+"""What all scripts in datasets/ share: their flags and their `main`.
+
+The flags are defined when a script runs, not when it is imported.
+"""
 
 import sys
 from collections.abc import Callable
@@ -6,34 +9,6 @@ from collections.abc import Callable
 from absl import flags
 
 from deepgbass.commands import cli
-
-_SOURCE = flags.DEFINE_string(
-    "source",
-    None,
-    "The data set as it was published (datasets/README.md).",
-    required=True,
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder for the TFRecords.", required=True
-)
-_SHARDS = flags.DEFINE_integer(
-    "shards",
-    None,
-    "Files a split. Default: as many as keep them below about 128 MiB and "
-    "1000 images, and at least 4.",
-    lower_bound=1,
-)
-_OVERWRITE = flags.DEFINE_bool(
-    "overwrite",
-    False,
-    "Replace another data set in --data_dir, once the new one is complete.",
-)
-_WORKERS = flags.DEFINE_integer(
-    "workers",
-    None,
-    "Images to read and check at a time. Default: one a core.",
-    lower_bound=1,
-)
 
 
 def run(open_source: Callable) -> None:
@@ -47,20 +22,23 @@ def run(open_source: Callable) -> None:
             once.
     """
 
+    _define_flags()
+
     def main(_):
         cli.import_tensorflow()
         from deepgbass.data.conversion import convert
 
+        values = flags.FLAGS
         info = convert(
-            open_source(_SOURCE.value),
-            _DATA_DIR.value,
-            num_shards=_SHARDS.value,
-            overwrite=_OVERWRITE.value,
-            workers=_WORKERS.value,
+            open_source(values.source),
+            values.data_dir,
+            num_shards=values.shards,
+            overwrite=values.overwrite,
+            workers=values.workers,
         )
         protocol = f", protocol {info.protocol}" if info.protocol else ""
         print(
-            f"{_DATA_DIR.value}: {info.num_classes} classes{protocol}, "
+            f"{values.data_dir}: {info.num_classes} classes{protocol}, "
             f"{info.splits}"
         )
 
@@ -69,3 +47,33 @@ def run(open_source: Callable) -> None:
     for flag in flags.FLAGS.get_key_flags_for_module(__name__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     cli.run(main)
+
+
+def _define_flags():
+    flags.DEFINE_string(
+        "source",
+        None,
+        "The data set as it was published (datasets/README.md).",
+        required=True,
+    )
+    flags.DEFINE_string(
+        "data_dir", None, "Folder for the TFRecords.", required=True
+    )
+    flags.DEFINE_integer(
+        "shards",
+        None,
+        "Files a split. Default: as many as keep them below about 128 MiB and "
+        "1000 images, and at least 4.",
+        lower_bound=1,
+    )
+    flags.DEFINE_bool(
+        "overwrite",
+        False,
+        "Replace another data set in --data_dir, once the new one is complete.",
+    )
+    flags.DEFINE_integer(
+        "workers",
+        None,
+        "Images to read and check at a time. Default: one a core.",
+        lower_bound=1,
+    )
