@@ -3,6 +3,7 @@
 from deepgbass.backbones.mobilenet_edgetpu import mobilenet_edgetpu
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
+from deepgbass.models import check_count, check_multiplier
 from deepgbass.zoo.names import CLASSIFIER
 
 
@@ -40,21 +41,18 @@ def build_classifier(
             f"backbone: {backbone!r} has no classifier here; use"
             ' "mobilenet_edgetpu"'
         )
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise UserError(
-            f"num_classes: {num_classes!r} is not a whole number above 0"
-        )
-    sides = list(input_shape)
-    if sides[2:] != [3] or not all(
-        isinstance(side, int) and side >= 32 for side in sides[:2]
+    check_count("num_classes", num_classes)
+    if last_layer_channels is not None:
+        check_count("last_layer_channels", last_layer_channels)
+    check_multiplier(depth_multiplier)
+    if (
+        not isinstance(input_shape, (tuple, list))
+        or list(input_shape[2:]) != [3]
+        or not all(isinstance(n, int) and n >= 32 for n in input_shape[:2])
     ):
         raise UserError(
             f"input_shape: {input_shape!r} is not (height, width, 3) with"
             " sides of at least 32"
-        )
-    if not isinstance(depth_multiplier, (int, float)) or depth_multiplier <= 0:
-        raise UserError(
-            f"depth_multiplier: {depth_multiplier!r} is not a positive number"
         )
     image = keras.Input(tuple(input_shape), name="image")
     x = keras.layers.Rescaling(2 / 255, -1, dtype="float32", name="preprocess")(

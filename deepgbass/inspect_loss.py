@@ -119,7 +119,7 @@ def main(argv):
     from deepgbass.experiment import make_loss, open_split, restore_model
     from deepgbass.files import atomic_path
     from deepgbass.loss_maps import loss_figure, loss_maps, loss_pictures
-    from deepgbass.predictors import KerasPredictor, letterbox
+    from deepgbass.predictors import configured, letterbox
     from deepgbass.progress import console, track
 
     workdir = pathlib.Path(flags.FLAGS.workdir)
@@ -135,8 +135,7 @@ def main(argv):
         dataclasses.replace(config.loss, name="sbal", noise=flags.FLAGS.noise)
     )
     model, step = restore_model(workdir)
-    longer_side = config.data.resize_longer_side
-    predictor = KerasPredictor(model, info, longer_side)
+    predictor = configured(model, info, config)
     writer = (
         tf.summary.create_file_writer(str(workdir / "tensorboard"))
         if flags.FLAGS.tensorboard
@@ -146,7 +145,7 @@ def main(argv):
     examples = zip(numbers, dataset.examples(numbers), strict=True)
     for number, example in track(examples, "inspecting", len(numbers)):
         padded, (height, width) = letterbox(
-            example["image"], predictor.size, longer_side
+            example["image"], predictor.size, predictor.longer_side
         )
         label = fit_label(example["label"], predictor.size, (height, width))
         logits = predictor.logits(padded)

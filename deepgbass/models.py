@@ -1,6 +1,7 @@
 """`build_model`: backbone -> ASPP -> decoder -> logits."""
 
 import inspect
+import math
 
 from deepgbass.backbones import mobilenet_edgetpu, mobilenet_v2, xception
 from deepgbass.backbones.atrous import OUTPUT_STRIDES
@@ -84,19 +85,15 @@ def build_model(
         "box_radius": box_radius,
         "batch_size": 1 if batch_size is None else batch_size,
     }.items():
-        _check_count(name, value)
+        check_count(name, value)
     _check_choice("output_stride", output_stride, OUTPUT_STRIDES)
-    if not isinstance(depth_multiplier, (int, float)) or depth_multiplier <= 0:
-        raise UserError(
-            f"depth_multiplier: {depth_multiplier!r} is not a positive number;"
-            " use e.g. 1.0 or 0.5"
-        )
+    check_multiplier(depth_multiplier)
     if not isinstance(aspp_rates, (tuple, list)):
         raise UserError(
             f"aspp_rates: {aspp_rates!r} is not a list; use [] for none"
         )
     for rate in aspp_rates:
-        _check_count("aspp_rates", rate)
+        check_count("aspp_rates", rate)
     style = HEAD.with_momentum(batch_norm_momentum)
     _check_shape(input_shape, output_stride)
     add_backbone, low_level = _BACKBONES[backbone]
@@ -142,18 +139,29 @@ def build_model(
 
 
 def _check_choice(name, value, choices):
-    if value not in choices:
+    # A tuple's members need not be hashable to be compared.
+    if value not in tuple(choices):
         known = ", ".join(map(str, choices))
         raise UserError(f"{name}: {value!r} is unknown; choose from {known}")
 
 
-def _check_count(name, value):
+def check_count(name, value):
+    """Raises UserError unless `value` is a whole number above 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UserError(f"{name}: {value!r} is not a whole number above 0")
 
 
+def check_multiplier(value):
+    """Raises UserError unless `value` is a finite number above 0."""
+    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise UserError(
+            f"depth_multiplier: {value!r} is not a positive number; use e.g."
+            " 1.0 or 0.5"
+        )
+
+
 def _check_options(backbone, add_backbone, options):
-    known = set(inspect.signature(add_backbone).parameters)
+    known = set(inspect.signature(add_backbone).parameters) - {"inputs"}
     for name, value in options.items():
         if name not in known:
             raise UserError(
@@ -161,7 +169,7 @@ def _check_options(backbone, add_backbone, options):
                 " build_model"
             )
         if value is not None:
-            _check_count(name, value)
+            check_count(name, value)
 
 
 def _check_shape(shape, output_stride):

@@ -17,6 +17,7 @@ from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.experiment import restore_model
+from deepgbass.layers.resize import resize_bilinear
 
 # The grey that the network's input scaling turns into 0 (127.5), as a byte.
 PADDING = 128
@@ -54,7 +55,7 @@ def letterbox(image, size, longer_side=None):
 
 
 @tf.function(reduce_retracing=True)
-def logits_to_label(logits, size, content, native):
+def logits_to_label(logits, size, content, native, align_corners=False):
     """Undoes `letterbox` on logits and takes the best class of each pixel.
 
     Args:
@@ -62,11 +63,13 @@ def logits_to_label(logits, size, content, native):
         size: (height, width) of the network's input.
         content: (height, width) of the image's part of it.
         native: (height, width) of the image as it came.
+        align_corners: how the network's own resizes sample; see `Resize`.
 
     Returns:
         int32 `native`.
     """
-    logits = tf.image.resize(logits, size)[:, : content[0], : content[1]]
+    logits = resize_bilinear(logits, size, align_corners)
+    logits = logits[:, : content[0], : content[1]]
     if tf.reduce_any(content != native):
         logits = tf.image.resize(logits, native)
     return tf.argmax(logits, axis=-1, output_type=tf.int32)[0]
@@ -79,18 +82,22 @@ class Predictor:
         info: `DatasetInfo` of the classes that it predicts.
         size: (height, width) of the network's input in pixels.
         longer_side: of `letterbox`.
+        align_corners: of `logits_to_label`.
     """
 
-    def __init__(self, info, size, longer_side=None):
+    def __init__(self, info, size, longer_side=None, align_corners=False):
         self.info = info
         self.size = tuple(int(n) for n in size)
         self.longer_side = longer_side
+        self.align_corners = align_corners
 
     def __call__(self, image):
         padded, content = letterbox(image, self.size, self.longer_side)
         logits = self.logits(padded)
         shapes = (self.size, content, image.shape[:2])
-        label = logits_to_label(logits, *(tf.constant(s) for s in shapes))
+        label = logits_to_label(
+            logits, *(tf.constant(s) for s in shapes), self.align_corners
+        )
         return label.numpy()
 
     def logits(self, image):
@@ -101,12 +108,20 @@ class Predictor:
 class KerasPredictor(Predictor):
     """Predicts with a Keras network of static input size."""
 
-    def __init__(self, model, info, longer_side=None):
-        super().__init__(info, model.input_shape[1:3], longer_side)
+    def __init__(self, model, info, longer_side=None, align_corners=False):
+        size = model.input_shape[1:3]
+        super().__init__(info, size, longer_side, align_corners)
         self._call = tf.function(lambda x: model(x, training=False))
 
     def logits(self, image):
         return self._call(tf.cast(image[None], tf.float32))
+
+
+def configured(model, info, config):
+    """The `KerasPredictor` of an `ExperimentConfig`'s network."""
+    return KerasPredictor(
+        model, info, config.data.resize_longer_side, config.model.align_corners
+    )
 
 
 class TFLitePredictor(Predictor):
@@ -124,7 +139,7 @@ class TFLitePredictor(Predictor):
     def __init__(self, path, num_threads=2):
         path = pathlib.Path(path)
         sidecar = path.with_suffix(".json")
-        info, longer_side = _read_description(path, sidecar)
+        info, options = _read_description(path, sidecar)
         try:
             self._interpreter = Interpreter(str(path), num_threads=num_threads)
             self._interpreter.allocate_tensors()
@@ -148,7 +163,7 @@ class TFLitePredictor(Predictor):
                 f"{path} has the output {output}, but {sidecar.name} names "
                 f"{info.num_classes} classes; export both together again"
             )
-        super().__init__(info, shape[1:3], longer_side)
+        super().__init__(info, shape[1:3], **options)
 
     def logits(self, image):
         self._interpreter.set_tensor(
@@ -160,14 +175,19 @@ class TFLitePredictor(Predictor):
 
 
 def _read_description(path, sidecar):
-    """The classes of an exported network and the longer side of its images."""
+    """The classes of an exported network, and options of `Predictor`."""
     try:
         description = json.loads(sidecar.read_text(encoding="utf-8"))
         if not isinstance(description, dict) or "dataset" not in description:
             raise UserError("no key 'dataset'")
         info = DatasetInfo.from_json(json.dumps(description["dataset"]))
-        data = description.get("config", {}).get("data", {})
-        return info, data.get("resize_longer_side")
+        config = description.get("config", {})
+        return info, {
+            "longer_side": config.get("data", {}).get("resize_longer_side"),
+            "align_corners": config.get("model", {}).get(
+                "align_corners", False
+            ),
+        }
     except FileNotFoundError:
         raise UserError(
             f"{path} has no {sidecar.name} beside it, which names its "
@@ -212,8 +232,7 @@ def load_predictor(path):
         return TFLitePredictor(path)
     if path.is_dir():
         model, _ = restore_model(path)
-        longer_side = load_config(path).data.resize_longer_side
-        return KerasPredictor(model, DatasetInfo.load(path), longer_side)
+        return configured(model, DatasetInfo.load(path), load_config(path))
     raise UserError(
         f"--model={path} is neither a .tflite file nor a work directory"
     )

@@ -17,7 +17,7 @@ from deepgbass.experiment import (
     restore_model,
 )
 from deepgbass.files import write_atomic
-from deepgbass.predictors import KerasPredictor
+from deepgbass.predictors import configured
 from deepgbass.run_report import Run, report_runs
 
 
@@ -46,9 +46,7 @@ class CheckpointMeter:
             self._model = make_model(
                 config.model, info.num_classes, config.data.eval_size
             )
-            self._predictor = KerasPredictor(
-                self._model, info, config.data.resize_longer_side
-            )
+            self._predictor = configured(self._model, info, config)
         path = tf.train.latest_checkpoint(checkpoint_dir(self._workdir))
         restore(tf.train.Checkpoint(model=self._model), path)
         metrics = evaluate(self._predictor, self._dataset)
@@ -76,9 +74,7 @@ def evaluate_run(config, workdir, data_dir=None, name=None):
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
     model, step = restore_model(workdir, config.data.eval_size)
-    predictor = KerasPredictor(
-        model, dataset.info, config.data.resize_longer_side
-    )
+    predictor = configured(model, dataset.info, config)
     parameters = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     metrics = {
         "step": step,

@@ -50,7 +50,10 @@ def test_the_published_size():
         ("num_classes", 0),
         ("input_shape", (16, 64, 3)),
         ("input_shape", (64, 64)),
+        ("input_shape", None),
         ("depth_multiplier", -1),
+        ("last_layer_channels", 0),
+        ("last_layer_channels", "1280"),
     ],
 )
 def test_bad_arguments_are_named(argument, value):

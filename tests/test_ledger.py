@@ -106,6 +106,13 @@ def test_stages_add_up_to_what_tensorflow_counts():
     )
 
 
+def test_stages_of_a_small_input_are_told_apart():
+    # 2 pixels of 17 are stride 16, though 17 / 2 is nearer to 8.
+    model = build_model(depth_multiplier=0.25, input_shape=(17, 40, 3))
+    stages = [entry.stage for entry in ledger(model)]
+    assert stages[:4] == [f"backbone, stride {s}" for s in (2, 4, 8, 16)]
+
+
 def run(*words):
     return subprocess.run(
         [sys.executable, "-m", "deepgbass.ledger", *words],

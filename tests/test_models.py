@@ -128,6 +128,7 @@ def test_int8_graph_is_what_the_edge_tpu_maps():
     ("argument", "value"),
     [
         ("backbone", "resnet"),
+        ("backbone", ["xception65"]),
         ("decoder", "fpn"),
         ("decoder_channels", 0),
         ("num_classes", 2.5),
@@ -141,6 +142,9 @@ def test_int8_graph_is_what_the_edge_tpu_maps():
         ("input_shape", None),
         ("output_stride", "16"),
         ("depth_multiplier", "1"),
+        ("depth_multiplier", float("nan")),
+        ("depth_multiplier", float("inf")),
+        ("inputs", 3),
         ("aspp_rates", (6, 0)),
         ("aspp_rates", None),
         ("box_radius", 0),

@@ -14,6 +14,7 @@ from deepgbass.predictors import (
     dequantize,
     letterbox,
     load_predictor,
+    logits_to_label,
     quantize,
 )
 
@@ -214,3 +215,20 @@ def test_what_is_neither_model_nor_work_directory_is_named(tmp_path):
         load_predictor(tmp_path / "absent.tflite")
     with pytest.raises(UserError, match=r"config\.json"):
         load_predictor(tmp_path)
+
+
+def test_align_corners_is_undone_as_the_network_does_it():
+    # One row of logits that cross between its two pixels: with aligned
+    # corners the middle lies between the outer columns, else further in.
+    logits = tf.constant([[[[1.0, 0.0], [0.0, 0.6]]]])
+    size = tf.constant((1, 9))
+    labels = {
+        aligned: logits_to_label(logits, size, size, size, aligned).numpy()
+        for aligned in (True, False)
+    }
+    ratio = 1 / 1.6
+    aligned = np.arange(9) / 8 > ratio
+    centred = np.clip((np.arange(9) + 0.5) * 2 / 9 - 0.5, 0, 1) > ratio
+    np.testing.assert_array_equal(labels[True][0], aligned)
+    np.testing.assert_array_equal(labels[False][0], centred)
+    assert (aligned != centred).any()

@@ -54,6 +54,23 @@ def test_strided_convolutions_pad_both_sides_of_an_even_size():
         window = padded[0, 2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
         expected = np.einsum("hwi,hwio->o", window, kernel)
         np.testing.assert_allclose(convolved[0, y, x], expected, atol=1e-5)
+    strided = model.get_layer(
+        "entry_flow_block1_unit_1_separable_conv3_depthwise"
+    )
+    ends = [
+        model.get_layer(name).output
+        for name in (
+            "entry_flow_block1_unit_1_separable_conv3_relu",
+            strided.name,
+        )
+    ]
+    feature, convolved = keras.Model(model.input, ends)(image)
+    padded = np.pad(feature, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    kernel = strided.depthwise_kernel.numpy()[..., 0]
+    for y, x in ((0, 0), (1, 1)):
+        window = padded[0, 2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
+        expected = np.einsum("hwc,hwc->c", window, kernel)
+        np.testing.assert_allclose(convolved[0, y, x], expected, atol=1e-5)
 
 
 def test_one_relu_comes_before_each_convolution_but_in_the_last_unit():

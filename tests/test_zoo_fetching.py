@@ -78,8 +78,24 @@ def test_an_archive_of_something_else_is_named(tmp_path, content, said):
     path = archive(tmp_path / "x.tar.gz", [("readme.txt", b"hello")])
     if content:
         path.write_bytes(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=said) as error:
         fetch(entry_of(path), tmp_path / "cache")
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_archive_is_refused(published, tmp_path):
+    content = bytearray(published.read_bytes())
+    # The checksum of what was packed: all of it can be read nevertheless.
+    content[-8] ^= 1
+    published.write_bytes(content)
+    with pytest.raises(UserError, match="cannot be unpacked.*CRC"):
+        fetch(entry_of(published), tmp_path / "cache")
+    assert not list((tmp_path / "cache/net").glob("*.tar.gz"))
+
+
+def test_a_cache_that_cannot_be_is_named_before_fetching(published, tmp_path):
+    with pytest.raises(UserError, match="cannot be made.*cache_dir"):
+        fetch(entry_of(published), published)
 
 
 @contextlib.contextmanager

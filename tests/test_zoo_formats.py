@@ -83,8 +83,10 @@ def test_a_cut_or_renamed_index_is_named(checkpoint):
     with pytest.raises(UserError, match=re.escape("call it NAME.index")):
         identify(renamed)
     index.write_bytes(content[:-20])
-    with pytest.raises(UserError, match="cut short"):
-        identify(checkpoint)
+    renamed.unlink()
+    for path in (checkpoint, index, checkpoint.parent):
+        with pytest.raises(UserError, match="cut short"):
+            identify(path)
 
 
 def test_folders_of_other_things_are_named(checkpoint):

@@ -113,19 +113,22 @@ def test_parts_that_the_network_lacks_are_skipped_with_reasons(tmp_path):
     }
 
 
-def test_another_number_of_classes_keeps_the_last_layer(tmp_path, capsys):
+def test_another_number_of_classes_initialises_the_last_layer(tmp_path, capsys):
     values = slim_values()
     values["logits/semantic/weights"] = np.ones((1, 1, 8, 4), "f4")
     values["logits/semantic/biases"] = np.ones(4, "f4")
     logits = network().get_layer("logits")
-    before = logits.get_weights()
+    logits.set_weights([np.full(w.shape, 7.0) for w in logits.get_weights()])
     report = load(tmp_path, values)
     assert report.missing == ("logits/kernel", "logits/bias")
     (note,) = report.notes
     assert "4 classes, the network 3" in note
     assert note in capsys.readouterr().out
-    for old, new in zip(before, logits.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
+    kernel, bias = logits.get_weights()
+    # Its initialiser: a normal of 0.01, truncated at two deviations.
+    assert 0.002 < kernel.std() < 0.02
+    assert np.abs(kernel).max() <= 0.02
+    assert not bias.any()
 
 
 def test_a_head_that_the_file_lacks_is_listed(tmp_path):
@@ -137,7 +140,7 @@ def test_a_head_that_the_file_lacks_is_listed(tmp_path):
     report = load(tmp_path, values)
     assert len(report.missing) == 3 * 5 + 2
     last = str(report).splitlines()[-1]
-    assert last.startswith("  missing, keep their values: ")
+    assert last.startswith("  missing, not loaded: ")
     assert all(name in last for name in ("image_pooling", "aspp0", "logits"))
 
 
@@ -208,6 +211,15 @@ def test_a_checkpoint_of_objects_is_named(tmp_path):
     tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "ckpt"))
     with pytest.raises(UserError, match="--workdir"):
         load_zoo_weights(network(), tmp_path / "ckpt")
+
+
+def test_a_decoder_that_resizes_otherwise_is_noted(shared):
+    folder = shared / "fixtures/deeplab/mnv2_ade20k32"
+    options = FIXTURES[folder.name] | {"input_shape": (64, 64, 3)}
+    model = build_model(**options)
+    (note,) = load_zoo_weights(model, folder).notes
+    assert "align_corners=True" in note
+    assert load_zoo_weights(model, folder, parts="backbone").notes == ()
 
 
 def test_bad_arguments_are_named(tmp_path):

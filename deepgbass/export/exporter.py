@@ -18,7 +18,7 @@ from deepgbass.experiment import (
 )
 from deepgbass.export.tflite import convert, float_ops, list_ops
 from deepgbass.files import write_atomic
-from deepgbass.predictors import KerasPredictor, TFLitePredictor, letterbox
+from deepgbass.predictors import TFLitePredictor, configured, letterbox
 from deepgbass.progress import console
 from deepgbass.versions import versions
 
@@ -95,7 +95,7 @@ def export(
     write_atomic(path, content)
     _write_description(path, description)
     if float_metrics is None:
-        predictor = KerasPredictor(model, info, config.data.resize_longer_side)
+        predictor = configured(model, info, config)
         float_metrics = evaluate(predictor, dataset, max_images)
     form = "int8" if quantization == "int8" else "float_tflite"
     metrics = {
@@ -139,6 +139,11 @@ def _calibration(dataset, count, size, longer_side):
 def _describe(config, info, step, model, quantization):
     _, height, width, _ = model.input_shape
     longer_side = config.data.resize_longer_side
+    centres = (
+        "aligned corners"
+        if config.model.align_corners
+        else "half-pixel centres"
+    )
     # What a model's user needs of the data set, not where its records lie.
     classes = dataclasses.replace(info, statistics={}, shards={})
     first = f"longer side resized to {longer_side}; " if longer_side else ""
@@ -154,7 +159,7 @@ def _describe(config, info, step, model, quantization):
         "output": {
             "content": "logits",
             "size": list(model.output_shape[1:3]),
-            "resize": "bilinear with half-pixel centres, before the argmax",
+            "resize": f"bilinear with {centres}, before the argmax",
         },
         "dataset": json.loads(classes.to_json()),
         "step": step,

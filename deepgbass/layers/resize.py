@@ -6,6 +6,13 @@ from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
 
 
+def resize_bilinear(x, size, align_corners=False):
+    """Bilinear resize of `(batch, h, w, channels)` to `size`, float32."""
+    if align_corners:
+        return tf.compat.v1.image.resize_bilinear(x, size, align_corners=True)
+    return tf.image.resize(x, size, "bilinear")
+
+
 @keras.utils.register_keras_serializable("deepgbass")
 class Resize(keras.layers.Layer):
     """Bilinear resize to a fixed size.
@@ -37,12 +44,7 @@ class Resize(keras.layers.Layer):
             )
 
     def call(self, x):
-        if self.align_corners:
-            y = tf.compat.v1.image.resize_bilinear(
-                x, self.size, align_corners=True
-            )
-        else:
-            y = tf.image.resize(x, self.size, "bilinear")
+        y = resize_bilinear(x, self.size, self.align_corners)
         return tf.cast(y, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

@@ -57,9 +57,7 @@ def main(argv):
     if not words:
         return _list()
     if len(words) != 2 or words[0] not in ("fetch", "inspect"):
-        raise app.UsageError(
-            "write nothing, fetch NAME, or inspect PATH; flags come first"
-        )
+        raise app.UsageError("write nothing, fetch NAME, or inspect PATH")
     if words[0] == "fetch":
         return _fetch(words[1])
     from deepgbass.zoo.formats import identify

@@ -6,6 +6,7 @@ first download was the publisher's file, only the size, the archive's own
 checksums and a readable checkpoint inside can tell.
 """
 
+import gzip
 import hashlib
 import http.client
 import os
@@ -15,6 +16,7 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+import zlib
 
 from deepgbass.errors import UserError
 from deepgbass.files import atomic_path, write_atomic
@@ -51,6 +53,12 @@ def fetch(name: str | ZooEntry, cache_dir=None) -> pathlib.Path:
     folder = pathlib.Path(cache_dir or default_cache_dir()) / entry.name
     archive = folder / entry.url.rsplit("/", 1)[-1]
     digest_file = archive.with_name(f"{archive.name}.sha256")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be made: {error.strerror}; give another cache_dir"
+        ) from None
     if not archive.is_file():
         _download(entry.url, archive)
         digest_file.unlink(missing_ok=True)
@@ -64,7 +72,7 @@ def fetch(name: str | ZooEntry, cache_dir=None) -> pathlib.Path:
         )
     unpacked = folder / "unpacked"
     if not unpacked.is_dir():
-        _unpack(archive, unpacked)
+        _unpack(archive, unpacked, entry.url)
     return _checkpoint(archive, unpacked)
 
 
@@ -99,22 +107,28 @@ def _sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _unpack(archive, target):
+def _unpack(archive, target, url):
     """Unpacks aside, then renames; nothing is written outside `target`."""
     aside = pathlib.Path(
         tempfile.mkdtemp(dir=target.parent, prefix=".unpacking.")
     )
     try:
-        with tarfile.open(archive) as tar:
+        with (
+            gzip.open(archive) as stream,
+            tarfile.open(fileobj=stream, mode="r:") as tar,
+        ):
             # Refuses absolute paths, "..", links that leave, and devices.
             tar.extractall(aside, filter="data")
+            # The checksum lies behind the last byte that tarfile needs.
+            while stream.read(_CHUNK):
+                pass
         aside.chmod(0o755)
         aside.rename(target)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         archive.unlink()
         raise UserError(
             f"{archive} cannot be unpacked and was removed: {error}; fetch it"
-            " again"
+            f" again, or {url} by hand if that repeats (it may ask to sign in)"
         ) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)

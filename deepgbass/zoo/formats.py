@@ -72,11 +72,10 @@ def _identify_folder(folder):
             f"{folder} is a SavedModel; give the TF1 checkpoint or the .tflite"
             " file that was published with it"
         )
-    found = [
-        index
-        for index in sorted(folder.glob("*.index"))
-        if _ends(index)[1] == INDEX_MAGIC
-    ]
+    named = sorted(folder.glob("*.index"))
+    # Of broken ones alone, the first says what is wrong.
+    whole = [index for index in named if _ends(index)[1] == INDEX_MAGIC]
+    found = whole or named[:1]
     if not found:
         raise UserError(
             f"{folder} is a folder without a checkpoint (no .index file);"

@@ -8,9 +8,11 @@ import numpy as np
 
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
+from deepgbass.layers.resize import Resize
 from deepgbass.progress import console
 from deepgbass.zoo.formats import identify
 from deepgbass.zoo.matching import match
+from deepgbass.zoo.names import group
 from deepgbass.zoo.report import LoadReport
 from deepgbass.zoo.tf1_checkpoint import read_checkpoint
 from deepgbass.zoo.tflite_variables import read_tflite
@@ -30,7 +32,7 @@ def load_zoo_weights(
     Optimiser state, moving-average shadows and ranges of fake quantisation
     are skipped, and so is a classifier's head or slim's last convolution
     (`Conv_1`) where the network has none. If the last layer has another
-    number of classes, it keeps the values it has.
+    number of classes, it is initialised anew.
 
     Args:
         model: a network of `build_model` or `build_classifier`.
@@ -70,16 +72,41 @@ def load_zoo_weights(
     loaded = _in_aspp_form(matched.loaded, model)
     for name, value in loaded.items():
         variables[name].assign(value)
+    for name in matched.renewed:
+        _initialise(model.get_layer(name))
     report = LoadReport(
         path=source.path,
         format=source.format,
         loaded=tuple(name for name in variables if name in loaded),
         skipped=(*skipped, *matched.skipped),
         missing=tuple(name for name in variables if name not in loaded),
-        notes=(*notes, *matched.notes),
+        notes=(*notes, *matched.notes, *_resize_notes(loaded, model)),
     )
     console.print(str(report), markup=False)
     return report
+
+
+def _initialise(layer):
+    """Fresh values, as the layer had when it was built."""
+    for variable, initializer in (
+        (layer.kernel, layer.kernel_initializer),
+        (layer.bias, layer.bias_initializer),
+    ):
+        # A seeded initialiser would repeat itself, and Keras warns of that.
+        fresh = type(initializer).from_config(initializer.get_config())
+        variable.assign(fresh(variable.shape, variable.dtype))
+
+
+def _resize_notes(loaded, model):
+    """Shapes cannot tell that a decoder was trained with other resizes."""
+    if any(group(name.split("/")[0]) == "decoder" for name in loaded) and any(
+        isinstance(layer, Resize) and not layer.align_corners
+        for layer in model.layers
+    ):
+        yield (
+            "the decoder was trained with align_corners resizes, which this"
+            " network has not: give build_model align_corners=True"
+        )
 
 
 def _in_aspp_form(values, model):

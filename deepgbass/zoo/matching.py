@@ -17,11 +17,14 @@ class Match:
     Attributes:
         loaded: "layer/weight" -> array.
         skipped: `(name in the file, reason)`.
+        renewed: layers to initialise anew: the last one, if the numbers of
+            classes differ.
         notes: sentences for the report.
     """
 
     loaded: dict
     skipped: list
+    renewed: set
     notes: list
 
 
@@ -40,7 +43,7 @@ def match(path, values: dict, shapes: dict, parts: str) -> Match:
     """
     layers = {name.split("/")[0] for name in shapes}
     _check_backbone(path, values, layers)
-    result = Match({}, [], [])
+    result = Match({}, [], set(), [])
     # Kernels first: their shapes say most when one does not fit.
     for name in sorted(values, key=lambda n: ("/BatchNorm/" in n, n)):
         target = names.model_name(name)
@@ -59,9 +62,10 @@ def match(path, values: dict, shapes: dict, parts: str) -> Match:
         other_classes = ours != theirs and ours[:-1] == theirs[:-1]
         if layer in _LAST_LAYERS and other_classes:
             result.skipped.append((name, "another number of classes"))
+            result.renewed.add(layer)
             note = (
                 f"the file has {theirs[-1]} classes, the network {ours[-1]}:"
-                f" {layer} keeps its fresh initialisation"
+                f" {layer} is initialised anew"
             )
             if note not in result.notes:
                 result.notes.append(note)
@@ -127,7 +131,8 @@ def _advice(layer, values):
     if names.group(layer) == "backbone":
         return (
             f"the file's scopes are {scopes}: build the network with the"
-            " backbone, depth_multiplier and last_layer of the file"
+            " backbone, depth_multiplier, width_divisor and last_layer of the"
+            " file"
         )
     return (
         f"the file's scopes are {scopes}: build the network with the decoder"

@@ -18,7 +18,7 @@ class LoadReport:
         format: "TF1 checkpoint" or "TFLite".
         loaded: weights of the network that were set, "layer/weight".
         skipped: `(name, reason)` of what the file holds and was left alone.
-        missing: weights of the network that keep the values they had.
+        missing: weights of the network that the file does not give.
         notes: what else there is to know, a sentence each.
     """
 
@@ -47,7 +47,7 @@ class LoadReport:
             )
             shown = ", ".join(list(layers)[:6])
             more = f" and {len(layers) - 6} more" if len(layers) > 6 else ""
-            lines.append(f"  missing, keep their values: {shown}{more}")
+            lines.append(f"  missing, not loaded: {shown}{more}")
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
