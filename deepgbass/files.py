@@ -5,6 +5,8 @@ import os
 import pathlib
 import tempfile
 
+from deepgbass.errors import UserError
+
 
 @contextlib.contextmanager
 def atomic_path(path):
@@ -44,3 +46,21 @@ def write_atomic(path, content):
         content = content.encode("utf-8")
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def require_writable(folder):
+    """Makes the folder of `--output_dir`, and a file in it that vanishes.
+
+    Called before anything takes time.
+
+    Raises:
+        UserError: either fails.
+    """
+    try:
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"--output_dir={folder} cannot be written: {error.strerror}"
+        ) from None

@@ -11,28 +11,12 @@ it. The overlay of NAME.jpg is NAME_overlay.png, at the image's own size.
 
 import contextlib
 import pathlib
-import tempfile
 
 from absl import app, flags
 
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
-
-_MODEL = flags.DEFINE_string(
-    "model",
-    None,
-    "A work directory that train.py made, or a .tflite file.",
-    required=True,
-)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir",
-    None,
-    "Folder for the overlays; made if absent.",
-    required=True,
-)
-_OVERWRITE = flags.DEFINE_bool(
-    "overwrite", False, "Replace overlays that are there already."
-)
+from deepgbass.files import require_writable
 
 
 def load_image(path):
@@ -93,48 +77,52 @@ def overlay_paths(paths, output_dir):
     return outputs
 
 
-def require_writable(folder):
-    """Makes a folder if absent, and a file in it that vanishes at once.
-
-    Raises:
-        UserError: either fails.
-    """
-    try:
-        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"--output_dir={folder} cannot be written: {error.strerror}"
-        ) from None
+def define_flags():
+    """Not at import: this module is also a library."""
+    flags.DEFINE_string(
+        "model",
+        None,
+        "A work directory that train.py made, or a .tflite file.",
+        required=True,
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Folder for the overlays; made if absent.",
+        required=True,
+    )
+    flags.DEFINE_bool(
+        "overwrite", False, "Replace overlays that are there already."
+    )
 
 
 def main(argv):
     paths = argv[1:]
     if not paths:
         raise app.UsageError("name the images to segment after the flags")
-    outputs = overlay_paths(paths, _OUTPUT_DIR.value)
+    outputs = overlay_paths(paths, flags.FLAGS.output_dir)
     for path in paths:
         check_header(path)
-    require_writable(_OUTPUT_DIR.value)
+    require_writable(flags.FLAGS.output_dir)
     present = [output for output in outputs if output.exists()]
-    if present and not _OVERWRITE.value:
+    if present and not flags.FLAGS.overwrite:
         raise UserError(f"{present[0]} exists; --overwrite replaces it")
     cli.import_tensorflow()
     from deepgbass.predictors import load_predictor
     from deepgbass.progress import track
     from deepgbass.visualize import overlay, save_png
 
-    predictor = load_predictor(_MODEL.value)
+    predictor = load_predictor(flags.FLAGS.model)
     pairs = list(zip(paths, outputs, strict=True))
     for path, output in track(pairs, "segmenting", len(pairs)):
         image = load_image(path)
         label = predictor(image)
         save_png(output, overlay(image, label, predictor.info.colors))
-    print(f"{len(outputs)} overlays in {_OUTPUT_DIR.value}")
+    print(f"{len(outputs)} overlays in {flags.FLAGS.output_dir}")
 
 
 def run():
+    define_flags()
     cli.run(main, positional="images")
 
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "export": ["export_tflite.py"],
     "predict": ["-m", "deepgbass.predict"],
     "ablation": ["-m", "deepgbass.ablation"],
+    "check": ["-m", "deepgbass.data.check"],
     "inspect_loss": ["-m", "deepgbass.inspect_loss"],
     "ledger": ["-m", "deepgbass.ledger"],
     "zoo": ["-m", "deepgbass.zoo"],

@@ -45,6 +45,8 @@ def models(tmp_path_factory):
 
 def run(model, output_dir, *images, overwrite=False):
     values = {"model": str(model), "output_dir": str(output_dir)}
+    if "model" not in flags.FLAGS:
+        predict.define_flags()
     flags.FLAGS.mark_as_parsed()
     with flagsaver.flagsaver(overwrite=overwrite, **values):
         predict.main(["predict", *map(str, images)])
