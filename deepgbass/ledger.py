@@ -20,6 +20,7 @@ from absl import flags
 from deepgbass.commands import cli
 from deepgbass.configs import ModelConfig
 from deepgbass.errors import UserError
+from deepgbass.presets import get_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,17 +49,12 @@ class PaperRow:
 
 
 TABLE_2 = tuple(
-    PaperRow(
-        f"{name}-{channels}",
-        ModelConfig(decoder=decoder, decoder_channels=channels),
-        gflops,
-        parameters,
-    )
-    for name, decoder, channels, gflops, parameters in (
-        ("DLv3D", "deeplab_v3plus", 256, "142", "2.95"),
-        ("DLv3D", "deeplab_v3plus", 64, "104", "2.72"),
-        ("DGD", "guided", 256, "156", "3.01"),
-        ("DGD", "guided", 64, "108", "2.73"),
+    PaperRow(name, get_config(f"table2_{preset}").model, gflops, parameters)
+    for name, preset, gflops, parameters in (
+        ("DLv3D-256", "dlv3d_256", "142", "2.95"),
+        ("DLv3D-64", "dlv3d_64", "104", "2.72"),
+        ("DGD-256", "dgd_256", "156", "3.01"),
+        ("DGD-64", "dgd_64", "108", "2.73"),
     )
 )
 TABLE_2_SIZE = (1024, 2048)
@@ -201,8 +197,6 @@ def define_flags():
 
 def main(argv):
     del argv
-    from deepgbass.presets import get_config
-
     values = flags.FLAGS
     size = values.size and _parse_size(values.size)
     config = values.config and get_config(values.config)

@@ -11,7 +11,7 @@ import threading
 
 import tensorflow as tf
 
-from deepgbass import experiment
+from deepgbass import experiment, initialization
 from deepgbass.data.pipeline import training_batches
 from deepgbass.errors import UserError
 from deepgbass.history import History
@@ -49,12 +49,14 @@ def train(config, workdir, data_dir=None, on_eval=None):
             every `config.train.eval_every` steps.
 
     Raises:
-        UserError: bad data, a work directory of another experiment, or a
-            loss that is not finite.
+        UserError: bad data, a work directory of another experiment, initial
+            weights that do not fit, or a loss that is not finite.
         Interrupted: SIGTERM or Ctrl-C; the run can be continued.
     """
     workdir = pathlib.Path(workdir)
     experiment.check_workdir(config, workdir)
+    if tf.train.latest_checkpoint(experiment.checkpoint_dir(workdir)) is None:
+        initialization.check(config)
     # The split for evaluation too: its faults would show hours later.
     dataset, _ = (
         experiment.open_split(config, workdir, data_dir, split)
@@ -106,6 +108,7 @@ class _Loop:
     def _restore(self):
         path = self.manager.latest_checkpoint
         if path is None:
+            initialization.initialize(self.model, self.config, self.dataset)
             return
         experiment.restore(self.manager.checkpoint, path)
         console.print(

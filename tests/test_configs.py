@@ -1,10 +1,11 @@
 """Configurations: validation, overrides, JSON."""
 
 import dataclasses
+import json
 
 import pytest
 
-from deepgbass.configs import ExperimentConfig, load_config
+from deepgbass.configs import ExperimentConfig, load_config, summary
 from deepgbass.errors import UserError
 from deepgbass.presets import PRESETS, get_config
 
@@ -43,6 +44,29 @@ def test_overrides_take_the_type_of_the_field():
     assert config.loss.noise is False
 
 
+def test_a_string_is_taken_as_it_is():
+    words = ["data.train_split=2024", "train.init_weights=a,b.tflite"]
+    config = get_config("camvid").with_overrides(words)
+    assert config.data.train_split == "2024"
+    assert config.train.init_weights == "a,b.tflite"
+    config = config.with_overrides(["train.init_weights=none"])
+    assert config.train.init_weights is None
+
+
+def test_a_configuration_of_before_a_field_was_added_can_be_read():
+    values = json.loads(get_config("camvid").to_json())
+    for name in ("init_weights", "init_parts"):
+        del values["train"][name]
+    text = json.dumps(values)
+    assert ExperimentConfig.from_json(text) == get_config("camvid")
+
+
+def test_fields_that_nothing_uses_are_no_contradiction():
+    config = get_config("cityscapes_mnedge_baseline")
+    config = config.with_overrides(["model.box_radius=3", "loss.wce_weight=0"])
+    assert config.model.decoder is None
+
+
 def test_overrides_are_validated_together():
     # Each alone would leave warm-up beyond the last step.
     config = get_config("camvid").with_overrides(
@@ -68,6 +92,18 @@ def test_overrides_are_validated_together():
         ("model.decoder=unet", "model.decoder"),
         ("loss.name=focal", "loss.name"),
         ("loss.temperature=0", "loss.temperature"),
+        ("loss.threshold=NaN", "loss.threshold"),
+        ("train.warmup_steps=1500", "train.warmup_steps"),
+        ("train.warmup_steps=-1", "train.warmup_steps"),
+        ("train.steps=-3", "train.steps"),
+        ("train.batch_size=0", "train.batch_size"),
+        ("train.seed=4294967296", "train.seed"),
+        ("train.init_weights=", "train.init_weights"),
+        ("train.init_parts=head", "train.init_parts"),
+        ("model.aspp_rates=6,0", "model.aspp_rates"),
+        # SBL's filters reach 5 pixels; any stride asks for more.
+        ("data.crop_size=4,320", "data.crop_size"),
+        ("data.crop_size=16,320", "model.output_stride"),
         ("data.crop_size=240", "data.crop_size"),
         ("data.eval_size=8,8", "data.eval_size"),
         ("loss.threshold=Infinity", "threshold"),
@@ -93,9 +129,17 @@ def test_bad_json_is_named(tmp_path, text):
         get_config(str(path))
 
 
-def test_unknown_name_lists_the_presets():
-    with pytest.raises(UserError, match="demo"):
-        get_config("cityscape")
+def test_a_loss_of_nothing_is_refused():
+    words = ["loss.wce_weight=0", "loss.sbl_weight=0"]
+    with pytest.raises(UserError, match=r"loss\.wce_weight.*nothing to train"):
+        get_config("camvid").with_overrides(words)
+
+
+def test_an_unknown_name_is_told_the_nearest_and_where_all_are():
+    with pytest.raises(UserError, match="camvid.*--list_configs"):
+        get_config("camvit")
+    with pytest.raises(UserError, match="JSON file; train.py --list_configs"):
+        get_config("?")
 
 
 def test_configurations_cannot_be_changed():
@@ -106,3 +150,28 @@ def test_configurations_cannot_be_changed():
 def test_load_config_names_a_folder_without_one(tmp_path):
     with pytest.raises(UserError, match=str(tmp_path)):
         load_config(tmp_path)
+
+
+def test_the_summary_gives_what_differs_in_the_words_of_set():
+    words = ["model.decoder=none", "data.crop_size=64,96", "data.flip=false"]
+    config = get_config("cityscapes_mnedge_full").with_overrides(words)
+    first, *sections = summary.effective(config).splitlines()
+    for word in ("cityscapes_mnedge_full", "MNEdge, SBAL", "48", "adam"):
+        assert word in first
+    assert "0.002" in first and "235,000 steps" in first
+    # Read back, they make the same configuration.
+    given = [
+        f"{section}.{word}"
+        for section, *fields in map(str.split, sections)
+        for word in fields
+    ]
+    assert set(words) < set(given)
+    again = ExperimentConfig(name=config.name).with_overrides(given)
+    assert again == config
+
+
+def test_the_network_is_called_as_in_the_paper():
+    model = get_config("cityscapes_xception65_baseline").model
+    assert summary.network(model) == "Xception65 + DLv3D-256"
+    assert summary.network(get_config("demo").model) == "0.35 MNEdge + DGD-32"
+    assert summary.loss(get_config("ade20k32_mnedge_sbl").loss) == "CE + SBL"

@@ -10,12 +10,13 @@ GOOD = {"crop_size": (512, 512), "eval_size": (512, 512)}
 
 
 def test_the_paper_s_recipes_are_accepted():
-    cityscapes = DataConfig()
+    cityscapes = get_config("cityscapes_mnedge_full").data
     assert cityscapes.crop_size == (512, 1024)
     assert cityscapes.resize_longer_side is None
     assert (cityscapes.min_scale, cityscapes.max_scale) == (0.5, 2.0)
     assert cityscapes.flip
-    assert DataConfig(**GOOD, resize_longer_side=512).resize_longer_side == 512
+    ade20k = get_config("ade20k32_mnedge_full").data
+    assert ade20k == DataConfig(**GOOD, resize_longer_side=512)
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,12 @@ DEEPLAB = {"decoder": "deeplab_v3plus", "decoder_channels": 256}
             None,
             2_273_936,
         ),
-        (
+        pytest.param(
             DEEPLAB | {"backbone": "xception65", "aspp_rates": (6, 12, 18)},
             (1025, 2049),
             418.63,
             41_054_899,
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -121,6 +122,7 @@ def run(*words):
     )
 
 
+@pytest.mark.slow
 def test_command_prints_the_stages_of_a_preset():
     result = run("--config=demo", "--size=96,128", "--classes=5")
     assert result.returncode == 0, result.stderr
@@ -130,7 +132,12 @@ def test_command_prints_the_stages_of_a_preset():
 
 @pytest.mark.parametrize(
     "words",
-    [["--config=nonsense"], ["--size=12"], ["--size=8,8"], ["--classes=0"]],
+    [
+        ["--config=nonsense"],
+        ["--size=12"],
+        ["--classes=0"],
+        pytest.param(["--size=8,8"], marks=pytest.mark.slow),
+    ],
 )
 def test_bad_flags_are_named(words):
     result = run(*words)

@@ -1,10 +1,13 @@
 """Trains and evaluates a DeepGBASS network.
 
 Examples:
+  python train.py --list_configs
   python train.py --config=demo --workdir=runs/demo
   python train.py --config=camvid --data_dir=DIR
   python train.py --config=camvid --workdir=runs/ce --data_dir=DIR \\
       --set loss.name=cross_entropy --set train.steps=1500
+  python train.py --config=cityscapes_mnedge_full --data_dir=DIR \\
+      --set train.init_weights=mobilenet_edgetpu_224_1.0_uint8.tflite
 
 A run that was stopped goes on where it was when the same command is given
 again. The work directory holds config.json, checkpoints, TensorBoard logs,
@@ -17,15 +20,15 @@ import sys
 from absl import flags
 
 from deepgbass.commands import cli
-from deepgbass.configs import load_config
+from deepgbass.configs import load_config, summary
 from deepgbass.errors import UserError
-from deepgbass.presets import PRESETS, get_config
+from deepgbass.presets import PRESETS_BY_DATA, get_config
 
 _CONFIG = flags.DEFINE_string(
     "config",
     None,
-    f"A preset ({', '.join(sorted(PRESETS))}) or a JSON file such as the "
-    "config.json of a work directory. Default: what --workdir holds.",
+    "A preset (see --list_configs) or a JSON file such as the config.json of "
+    "a work directory. Default: what --workdir holds.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir",
@@ -51,9 +54,15 @@ _SET = flags.DEFINE_multi_string(
     "section.field=value: changes a field of the configuration, e.g. "
     "loss.name=cross_entropy. May be repeated.",
 )
+_LIST_CONFIGS = flags.DEFINE_bool(
+    "list_configs", False, "Shows the presets and does nothing else."
+)
 
 
 def main(_):
+    if _LIST_CONFIGS.value:
+        _print_presets()
+        return
     if _CONFIG.value is None and _WORKDIR.value is None:
         raise UserError(
             "give --config=NAME to begin, or --workdir=DIR to go on with "
@@ -66,7 +75,8 @@ def main(_):
     config = config.with_overrides(_SET.value)
     workdir = pathlib.Path(_WORKDIR.value or f"runs/{config.name}")
     data_dir = _DATA_DIR.value
-    print(f"Work directory: {workdir}", flush=True)
+    print(f"Work directory: {workdir}")
+    print(summary.effective(config), flush=True)
     cli.import_tensorflow()
     from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
     from deepgbass.run_tables import print_metrics
@@ -82,6 +92,34 @@ def main(_):
         run = evaluate_run(config, workdir, data_dir)
         print_metrics({run.name: run.metrics})
         print(f"Report: {(workdir / 'report.html').resolve()}")
+
+
+def _print_presets():
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("name", "network", "loss", "data set"):
+        table.add_column(name)
+    table.add_column("batch", justify="right")
+    table.add_column("optimizer")
+    for name in ("rate", "steps"):
+        table.add_column(name, justify="right")
+    for data, configs in PRESETS_BY_DATA.items():
+        for config in configs:
+            train = config.train
+            table.add_row(
+                config.name,
+                summary.network(config.model),
+                summary.loss(config.loss),
+                data,
+                str(train.batch_size),
+                train.optimizer,
+                f"{train.learning_rate:g}",
+                f"{train.steps:,}",
+            )
+    # Whole rows whatever the terminal: a name cut short is of no use.
+    Console(width=120).print(table)
 
 
 def run():

@@ -9,10 +9,25 @@ import typing
 from deepgbass.errors import UserError
 
 
-def parse_word(text):
-    """A word from the command line: JSON where it is, else a string."""
-    if text.lower() in ("none", "true", "false"):
-        return {"none": None, "true": True, "false": False}[text.lower()]
+def require(condition, section, name, value, wanted):
+    """Raises UserError, naming the field, unless the condition holds."""
+    if not condition:
+        raise UserError(f"{section}.{name} is {value!r}; it must be {wanted}")
+
+
+def parse_word(text, kind):
+    """A word from the command line as a plain value for a field.
+
+    Args:
+        text: the word: JSON or, for a tuple, values with commas between.
+        kind: the field's annotation; a string's word is taken as it is.
+    """
+    if text.lower() in ("none", "null"):
+        return None
+    if str in (kind, *typing.get_args(kind)):
+        return text
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
     try:
         # `crop_size=240,320` reads better than `crop_size=[240,320]`.
         return json.loads(f"[{text}]" if "," in text else text)
