@@ -8,12 +8,14 @@ Shared conventions: labels are integers (or floats that hold integers)
 `(batch, h, w, num_classes)` of the same or a lower resolution and are resized
 to the labels inside (bilinear, half-pixel centres). All is computed in
 float32. Ignored pixels change neither value nor gradient; if all are ignored
-the loss is 0. NaN among the logits makes the loss NaN, at ignored pixels too.
-A label that is neither a class nor ignored is an error that names it and its
-place (see `Scene`).
+the loss is 0. NaN or infinity among the logits makes the loss NaN, at ignored
+pixels too. A label that is neither a class nor ignored is an error that names
+it and its place (see `Scene`). Sizes that are unknown while a graph is traced
+are not checked.
 
 XLA compiles the boundary maths, on all devices: seconds at the first call,
-and again for every new size of batch or image.
+and again for every new size of batch or image. Train on crops of one size,
+and drop the remainder of the last batch.
 """
 
 from dataclasses import dataclass, field

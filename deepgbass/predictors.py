@@ -78,6 +78,9 @@ def logits_to_label(logits, size, content, native, align_corners=False):
 class Predictor:
     """Maps a uint8 image `(height, width, 3)` to int32 labels of its size.
 
+    A call raises UserError where the network gives NaN or infinity, which
+    would look like a label.
+
     Attributes:
         info: `DatasetInfo` of the classes that it predicts.
         size: (height, width) of the network's input in pixels.
@@ -94,6 +97,11 @@ class Predictor:
     def __call__(self, image):
         padded, content = letterbox(image, self.size, self.longer_side)
         logits = self.logits(padded)
+        if not tf.reduce_all(tf.math.is_finite(logits)):
+            raise UserError(
+                "the network's output is not finite: it diverged in training;"
+                " go back to an earlier checkpoint"
+            )
         shapes = (self.size, content, image.shape[:2])
         label = logits_to_label(
             logits, *(tf.constant(s) for s in shapes), self.align_corners

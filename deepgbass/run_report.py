@@ -9,7 +9,12 @@ import numpy as np
 from deepgbass.history import read_curves
 from deepgbass.predictors import Predictor
 from deepgbass.report import Panel, Table, write_report
-from deepgbass.run_tables import metrics_rows
+from deepgbass.run_tables import (
+    border_rows,
+    boundary_rows,
+    conditions,
+    metrics_rows,
+)
 from deepgbass.visualize import BOUNDARY_COLORS, boundary_errors, colorize
 
 PANELS = 4
@@ -44,13 +49,11 @@ def report_runs(path, title, runs, dataset):
     """
     info = dataset.info
     some = next(iter(runs[-1].metrics.values()))
+    results = {run.name: run.metrics for run in runs}
     write_report(
         path,
         title=title,
-        summary=(
-            f"{some['images']} images of {info.name}, split {dataset.split}. "
-            f"mBF: {some['mbf_rule']}, tolerance {some['tolerance']}."
-        ),
+        summary=f"{conditions(some)}.",
         highlights={
             f"{label}, {runs[-1].name} ({form})": metrics[key]
             for form, metrics in runs[-1].metrics.items()
@@ -59,9 +62,17 @@ def report_runs(path, title, runs, dataset):
         tables=[
             Table(
                 "Metrics",
-                metrics_rows({run.name: run.metrics for run in runs}),
+                metrics_rows(results),
                 best=("mIoU", "mBF 0.75 %"),
             ),
+            Table(
+                "Near boundaries",
+                boundary_rows(results),
+                best=("bIoU",),
+                note=f"bIoU, boundary IoU: {some['biou_rule']}; px: mIoU "
+                f"{some['bands_rule']}",
+            ),
+            *_borders(runs[-1], some),
             Table(
                 "Classes",
                 _class_rows(runs),
@@ -80,6 +91,16 @@ def report_runs(path, title, runs, dataset):
             run.name: (run.workdir / "config.json").read_text() for run in runs
         },
     )
+
+
+def _borders(run, metrics):
+    """The borders that a run loses most of, if there are any."""
+    if metrics["borders"]:
+        yield Table(
+            f"Borders that {run.name} misses",
+            border_rows(metrics["borders"]),
+            note=metrics["borders_rule"],
+        )
 
 
 def _class_rows(runs):

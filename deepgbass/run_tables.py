@@ -23,32 +23,48 @@ def print_metrics(results):
     """
     some = next(iter(next(iter(results.values())).values()))
     _print_table(metrics_rows(results))
-    if "mbf_definitions" not in some:  # a table of an earlier version
-        console.print(f"mBF rule: {some['mbf_rule']}")
+    console.print(conditions(some), markup=False)
+    if "bands" not in some:  # a table of an earlier version
         return
-    tolerances = [
-        Tolerance(**definition["tolerance"])
-        for definition in some["mbf_definitions"].values()
-    ]
-    words = ", ".join(f"{t.sign} {t}" for t in tolerances)
-    console.print(f"mBF rule: {some['mbf_rule']}; distances {words}")
-    _print_table(_boundary_rows(results))
-    console.print(f"boundary IoU: {some['biou_rule']}")
+    _print_table(boundary_rows(results))
+    console.print(f"bIoU, boundary IoU: {some['biou_rule']}")
     console.print(f"px: mIoU {some['bands_rule']}")
+    if "miou_without_other" in some:
+        console.print("no other: mIoU without the class other (MLPerf)")
     name, forms = list(results.items())[-1]
     form, metrics = next(iter(forms.items()))
     if metrics["borders"]:
         console.print(f"\nWorst borders of {name} ({form}):")
-        _print_table(_border_rows(metrics["borders"]))
+        _print_table(border_rows(metrics["borders"]))
         console.print(f"met: {metrics['borders_rule']}")
 
 
 def markdown_table(results):
-    """The first table of `print_metrics` in Markdown."""
+    """The first table of `print_metrics`, and its conditions, in Markdown."""
+    some = next(iter(next(iter(results.values())).values()))
     rows = metrics_rows(results)
     lines = [list(rows[0]), ["---"] * len(rows[0])]
     lines += [[_cell(value) for value in row.values()] for row in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{table}\n{conditions(some)}\n"
+
+
+def conditions(metrics):
+    """What was measured and by which rules, to stand beside a table."""
+    words = f"{metrics['dataset']}, split {metrics['split']}"
+    words += f", {metrics['images']} images"
+    if metrics.get("protocol"):
+        words += f", protocol {metrics['protocol']}"
+    if metrics.get("excluded"):
+        words += f", without {', '.join(metrics['excluded'])}"
+    words += f". mBF: {metrics['mbf_rule']}"
+    if "mbf_definitions" in metrics:
+        tolerances = [
+            Tolerance(**definition["tolerance"])
+            for definition in metrics["mbf_definitions"].values()
+        ]
+        words += f"; {', '.join(f'{t.sign} {t}' for t in tolerances)}"
+    return words
 
 
 def _print_table(rows):
@@ -86,18 +102,18 @@ def metrics_rows(results):
     ]
 
 
-def _boundary_rows(results):
+def boundary_rows(results):
     """A row for every network and form of what `metrics_rows` leaves out."""
     return [
         {
             "network": name,
             "form": form,
             **(
-                {"mIoU without other": metrics["miou_without_other"]}
+                {"no other": metrics["miou_without_other"]}
                 if "miou_without_other" in metrics
                 else {}
             ),
-            "boundary IoU": metrics["biou"],
+            "bIoU": metrics["biou"],
             **{
                 f"{band['width']} px": band["miou"] for band in metrics["bands"]
             },
@@ -107,8 +123,8 @@ def _boundary_rows(results):
     ]
 
 
-def _border_rows(borders):
-    """A row for every border, as `deepgbass.evaluate` gives them."""
+def border_rows(borders):
+    """A row for each of the worst of `deepgbass.evaluate`'s borders."""
     return [
         {
             "border": " | ".join(border["classes"]),

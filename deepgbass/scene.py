@@ -26,8 +26,8 @@ class Scene:
     Raises:
         UserError: shapes or types do not fit.
         tf.errors.InvalidArgumentError: a label is neither a class nor
-            ignored. Not where XLA compiles the whole step: there the loss is
-            NaN.
+            ignored, or no whole number. Not where XLA compiles the whole
+            step: there an id outside the classes makes the loss NaN.
     """
 
     def __init__(self, labels, logits, ignore_label, least_size=1):
@@ -38,15 +38,15 @@ class Scene:
         if labels.shape.rank == 4 and labels.shape[-1] == 1:
             labels = labels[..., 0]
         _check_shapes(labels.shape, logits.shape, least_size)
-        labels = tf.cast(labels, tf.int32)
+        ids = tf.cast(labels, tf.int32)
         low, full = logits.shape[1:3], labels.shape[1:3]
         # Unknown sizes compare as equal, and may differ all the same.
         if low != full or not low.is_fully_defined():
             logits = tf.image.resize(logits, tf.shape(labels)[1:])
-        is_valid = labels != ignore_label
-        check = _check_ids(labels, is_valid, logits.shape[-1])
+        is_valid = ids != ignore_label
+        check = _check_ids(labels, ids, is_valid, logits.shape[-1])
         with tf.control_dependencies([check]):
-            self.labels = tf.where(is_valid, labels, -1)
+            self.labels = tf.where(is_valid, ids, -1)
         # Cross-entropy of an id outside the classes is NaN, even times 0.
         classes = tf.maximum(self.labels, 0)
         self.logits = logits
@@ -98,16 +98,24 @@ def _check_shapes(labels, logits, least_size):
             )
 
 
-def _check_ids(labels, is_valid, num_classes):
-    is_bad = is_valid & ((labels < 0) | (labels >= num_classes))
-    first = tf.argmax(tf.reshape(is_bad, [-1]), output_type=tf.int32)
+def _check_ids(given, ids, is_valid, num_classes):
+    is_class = (ids >= 0) & (ids < num_classes)
+    is_bad = (tf.cast(ids, given.dtype) != given) | (is_valid & ~is_class)
+    # With one more at the end there is a first, even in an empty batch.
+    first = tf.argmax(
+        tf.concat([tf.reshape(is_bad, [-1]), [True]], axis=0),
+        output_type=tf.int32,
+    )
+    _, height, width = tf.unstack(tf.shape(ids))
+    # XLA has no tf.unravel_index.
+    row, column = first // width, first % width
     return tf.debugging.Assert(
-        ~tf.reduce_any(is_bad),
+        first == tf.size(ids),
         [
             "labels hold an id that is neither a class nor ignored:",
-            tf.reshape(labels, [-1])[first],
+            tf.pad(tf.reshape(given, [-1]), [[0, 1]])[first],
             "at (image, row, column)",
-            tf.unravel_index(first, tf.shape(labels)),
+            tf.stack([row // height, row % height, column]),
             f"while the classes are 0 to {num_classes - 1}",
         ],
     )

@@ -1,9 +1,12 @@
 """Fixtures shared by all tests."""
 
+import contextlib
 import os
 import pathlib
 
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -17,3 +20,18 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("no ../shared beside this checkout: reference data absent")
     return SHARED
+
+
+@contextlib.contextmanager
+def defined_flags(command, **values):
+    """The flags of a command's module, with values, for a call of its main."""
+    before = set(flags.FLAGS)
+    command.define_flags()
+    flags.FLAGS.mark_as_parsed()
+    try:
+        with flagsaver.flagsaver(**values):
+            yield
+    finally:
+        # Two commands may have flags of one name.
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)

@@ -135,6 +135,7 @@ def test_script_takes_every_protocol(protocol):
     assert f'"{protocol}"' in script
 
 
+@pytest.mark.slow
 def test_script_stores_the_protocol(root, tmp_path):
     output = tmp_path / "out"
     arguments = [f"--source={root}", f"--data_dir={output}"]

@@ -238,6 +238,7 @@ def test_a_plain_number_is_a_fraction_of_the_diagonal():
     label, prediction = random_pair()
     plain = boundary_f1(label, prediction, 4, 0.11)
     assert plain.tolerance == Tolerance(0.11, "diagonal")
+    assert BoundaryF1(4, (0.11,)).result()[0].tolerance == plain.tolerance
     with pytest.raises(UserError, match=r"give Tolerance\(3, 'px'\)"):
         boundary_f1(label, prediction, 4, 3)
 

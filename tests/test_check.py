@@ -6,9 +6,8 @@ import sys
 
 import numpy as np
 import pytest
-from absl import app, flags
-from absl.testing import flagsaver
-from conftest import ROOT
+from absl import app
+from conftest import ROOT, defined_flags
 from image_files import encode, random_image
 from tiny import write_tiny
 
@@ -20,8 +19,7 @@ from deepgbass.errors import UserError
 
 def run(*words, **values):
     """The exit status of the command, without a new process."""
-    flags.FLAGS.mark_as_parsed()
-    with flagsaver.flagsaver(**values):
+    with defined_flags(check, **values):
         try:
             check.main(["check", *map(str, words)])
         except SystemExit as error:
@@ -29,13 +27,15 @@ def run(*words, **values):
     return 0
 
 
-def write_set(path, labels, names=("a[/b]", "b")):
+def write_set(path, labels, names=("a[/b]", "b"), **info):
     rng = np.random.default_rng(0)
     examples = [
-        Example(f"img{i}", encode(random_image(rng, 9, 9)), encode(label))
+        Example(
+            f"img{i}", encode(random_image(rng, *label.shape)), encode(label)
+        )
         for i, label in enumerate(labels)
     ]
-    DatasetInfo("[set]", names).save(path)
+    DatasetInfo("[set]", names, **info).save(path)
     tfrecord.write_split(examples, path, "train", 1)
     return path
 
@@ -73,6 +73,18 @@ def test_warnings_fail_only_if_strict(tmp_path, capsys):
     assert run(data_dir, strict=True) == 1
     output = capsys.readouterr().out
     assert "(1): [bold]. To mend it" in output and "not passed" in output
+
+
+def test_long_cells_leave_the_split_and_the_numbers_whole(tmp_path, capsys):
+    labels = [np.pad(np.eye(200, dtype=np.uint8), (0, i)) for i in range(3)]
+    names = ["wall", "traffic sign, frame"]
+    data_dir = write_set(tmp_path, labels, names, ignore_label=0)
+    assert run(data_dir) == 0
+    lines = capsys.readouterr().out.splitlines()
+    heading = next(line for line in lines if "images" in line)
+    assert heading.startswith("split ") and heading.endswith(" hidden")
+    row = next(line for line in lines if line.startswith("train "))
+    assert row.endswith(" 100 %")
 
 
 def test_many_problems_fit_on_a_screen(tmp_path, capsys):

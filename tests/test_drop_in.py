@@ -42,7 +42,7 @@ assert abs(value - expected) < 1e-4 * value, (value, expected)
 right = model.predict(images, verbose=0).argmax(-1) == labels[:, ::2, ::2]
 assert right[:, 1:].mean() > 0.9, right.mean()
 """
-# Where Keras 3 compiles the whole step by XLA, the loss is compiled with it.
+# On a GPU, Keras 3 compiles the whole step by XLA: test_losses_compiled.py.
 EXAMPLES = {
     "tf_keras": MODEL.format(keras="tf_keras") + FIT,
     "keras3": MODEL.format(keras="keras")

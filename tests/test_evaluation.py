@@ -17,7 +17,7 @@ from deepgbass.metrics.boundary_iou import BoundaryIoU
 from deepgbass.metrics.distance_bands import DistanceBands
 from deepgbass.metrics.mean_iou import MeanIoU
 from deepgbass.metrics.pair_confusion import PairConfusion
-from deepgbass.run_tables import print_metrics
+from deepgbass.run_tables import markdown_table, print_metrics
 
 PAIRS = [random_pair((24 + seed, 31), seed=seed) for seed in range(9)]
 INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"))
@@ -165,6 +165,8 @@ def test_the_printed_tables_fit_a_screen(capsys):
     lines = output.splitlines()
     assert len(lines) <= 24
     assert "inner4, nearest, union/image, ignore cleared" in output
-    assert "< 0.75 % diag, <= 3 px, <= 1 px" in output
+    distances = "< 0.75 % diag, <= 3 px, <= 1 px"
+    assert distances in output
+    assert distances in markdown_table({"ours": {"float": result}})
     worst = " | ".join(result["borders"][0]["classes"])
     assert worst in output and f"{result['biou']:.3f}" in output

@@ -250,6 +250,7 @@ def test_script_refuses_leftover_words_and_says_what_it_needs(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_script_converts_and_reports_an_error_in_one_line(tmp_path):
     source = write_folder(tmp_path / "source", ["a", "b"])
     both = (f"--source={source}", f"--data_dir={tmp_path / 'data'}")

@@ -60,3 +60,21 @@ def test_sizes_may_be_unknown_while_tracing():
     got = traced(labels, logits[:, ::2, ::2])
     np.testing.assert_allclose(got[0], value, rtol=1e-6)
     close_gradient(got[1].numpy(), gradient)
+
+
+@pytest.mark.slow
+def test_xla_may_compile_the_whole_step():
+    labels, logits = map(tf.constant, scene((1, 6, 8, 3)))
+    loss = SBALoss(noise=False)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def traced(labels, logits):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = loss(labels, logits)
+        return value, tape.gradient(value, logits)
+
+    got = traced(labels, logits)
+    value, gradient = value_and_gradient(loss, labels, logits)
+    np.testing.assert_allclose(got[0], value, rtol=1e-5)
+    close_gradient(got[1].numpy(), gradient)

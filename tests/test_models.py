@@ -23,8 +23,13 @@ NETWORKS = [
     ("mobilenet_edgetpu", "guided", (33, 49), 16),
     ("mobilenet_edgetpu", "deeplab_v3plus", (50, 64), 8),
     ("mobilenet_edgetpu", None, (47, 90), 32),
-    ("mobilenet_v2", "guided", (64, 64), 16),
-    ("xception65", "guided", (36, 50), 16),
+    *(
+        pytest.param(*network, marks=pytest.mark.slow)
+        for network in (
+            ("mobilenet_v2", "guided", (64, 64), 16),
+            ("xception65", "guided", (36, 50), 16),
+        )
+    ),
 ]
 
 

@@ -7,7 +7,17 @@ from parity import CASES, errors, table
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        # The same networks again at another output stride.
+        pytest.param(case, marks=pytest.mark.slow)
+        if case.suffix in ("_os8", "_os32")
+        else case
+        for case in CASES
+    ],
+    ids=str,
+)
 def test_network_computes_what_tf1_deeplab_does(shared, case):
     for name, error in errors(case, shared / "fixtures/deeplab").items():
         assert error < 1e-5, name

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import app, flags
-from absl.testing import flagsaver
+from absl import app
+from conftest import defined_flags
 from PIL import Image
 from tiny import SIZE, tiny_config
 
@@ -45,10 +45,7 @@ def models(tmp_path_factory):
 
 def run(model, output_dir, *images, overwrite=False):
     values = {"model": str(model), "output_dir": str(output_dir)}
-    if "model" not in flags.FLAGS:
-        predict.define_flags()
-    flags.FLAGS.mark_as_parsed()
-    with flagsaver.flagsaver(overwrite=overwrite, **values):
+    with defined_flags(predict, overwrite=overwrite, **values):
         predict.main(["predict", *map(str, images)])
 
 

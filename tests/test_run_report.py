@@ -9,7 +9,7 @@ from deepgbass.experiment import make_model
 from deepgbass.history import History
 from deepgbass.predictors import KerasPredictor
 from deepgbass.run_report import Run, report_runs
-from deepgbass.run_tables import markdown_table, print_metrics
+from deepgbass.run_tables import conditions, markdown_table, print_metrics
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,31 @@ def test_tables_have_a_row_for_each_network_and_form(capsys):
         "mbf_1px": 0.125,
         "pixel_accuracy": 1.0,
         "mbf_rule": "union/image",
+        "dataset": "set",
+        "split": "val",
+        "images": 3,
     }
     results = {"a": {"float": metrics, "int8": metrics}}
     lines = markdown_table(results).splitlines()
     assert lines[2] == "| a | float | 0.250 | - | 0.500 | 0.125 | 1.000 |"
-    assert len(lines) == 4
+    assert lines[4:] == ["", "set, split val, 3 images. mBF: union/image"]
     print_metrics(results)
     output = capsys.readouterr().out
     assert "0.125" in output and "union/image" in output
+
+
+def test_protocol_and_excluded_classes_stand_beside_the_numbers():
+    words = conditions(
+        {
+            "dataset": "ade20k32",
+            "protocol": "mlperf",
+            "split": "val",
+            "images": 3,
+            "excluded": ["other"],
+            "mbf_rule": "union/image",
+        }
+    )
+    assert "protocol mlperf, without other." in words
 
 
 def test_report_of_two_runs_shows_both(dataset, tmp_path):

@@ -36,6 +36,33 @@ def test_a_label_that_is_no_class_is_named_with_its_place(bad_id, as_graph):
         call(tf.constant(labels), tf.constant(logits))
 
 
+@pytest.mark.parametrize("value", [0.5, 255.5, np.nan])
+def test_a_label_that_is_no_whole_number_is_named(value):
+    labels, logits = scene()
+    labels = labels.astype(np.float32)
+    labels[1, 4, 6] = value
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=rf"(?s)ignored:.*\s{value}\s"
+    ):
+        IgnoreCrossentropy()(labels, logits)
+
+
+def test_xla_compiles_it_and_makes_the_loss_nan_for_a_bad_label():
+    labels, logits = map(tf.constant, scene())
+    loss = IgnoreCrossentropy()
+    compiled = tf.function(loss.__call__, autograph=False, jit_compile=True)
+    np.testing.assert_allclose(
+        compiled(labels, logits), loss(labels, logits), rtol=1e-5
+    )
+    bad = tf.where(labels == 2, 7, labels)
+    assert np.isnan(compiled(bad, logits))
+
+
+def test_an_empty_batch_costs_nothing():
+    labels, logits = np.zeros((0, 8, 8), np.int32), np.zeros((0, 2, 2, 3))
+    assert IgnoreCrossentropy()(labels, logits) == 0
+
+
 @pytest.mark.parametrize(
     "labels, logits, message",
     [

@@ -37,11 +37,20 @@ def test_every_item_is_in_one_shard_in_order():
     [(100, 10, 4), (3, 10, 3), (100, 2**24, 13), (6001, 0, 7)],
 )
 def test_big_splits_get_more_shards(tmp_path, count, size, expected):
+    paths = [tmp_path / f"{i}" for i in range(count)]
+    for path in paths:
+        path.touch()
+        os.truncate(path, size)
+    items = [Sparse(path.name, (path,)) for path in paths]
+    assert len(plans(items)) == expected
+
+
+def test_a_file_that_items_share_counts_once(tmp_path):
     path = tmp_path / "file"
     path.touch()
-    os.truncate(path, size)
-    items = [Sparse(f"{i}", (path,)) for i in range(count)]
-    assert len(plans(items)) == expected
+    os.truncate(path, 5 * 2**27)
+    items = [Sparse(f"{i}", (path,)) for i in range(100)]
+    assert len(plans(items)) == 5
 
 
 def test_digest_changes_with_item_file_and_description(tmp_path):

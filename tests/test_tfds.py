@@ -172,6 +172,7 @@ def test_records_are_converted(data_dir, tmp_path):
     assert info.statistics["train"].ignored == 15 + 9
 
 
+@pytest.mark.slow
 def test_script_converts_what_tfds_has(data_dir, tmp_path):
     subprocess.run(
         [sys.executable, "datasets/convert_tfds.py"]

@@ -19,9 +19,9 @@ def build(size=(65, 97), **kwargs):
 @pytest.mark.parametrize(
     ("output_stride", "dilations"),
     [
-        (32, [1] * 63),
+        pytest.param(32, [1] * 63, marks=pytest.mark.slow),
         (16, [1] * 60 + [2] * 3),
-        (8, [1] * 9 + [2] * 51 + [4] * 3),
+        pytest.param(8, [1] * 9 + [2] * 51 + [4] * 3, marks=pytest.mark.slow),
     ],
 )
 def test_stride_turns_into_dilation_unit_by_unit(output_stride, dilations):
@@ -37,6 +37,7 @@ def test_stride_turns_into_dilation_unit_by_unit(output_stride, dilations):
     assert ends[LOW_LEVEL].shape[1:3] == (17, 25)
 
 
+@pytest.mark.slow
 def test_widths_are_the_published_ones():
     model, ends = build()
     assert model.output_shape[-1] == 2048
@@ -74,7 +75,7 @@ def test_strided_convolutions_pad_both_sides_of_an_even_size():
 
 
 def test_one_relu_comes_before_each_convolution_but_in_the_last_unit():
-    model, _ = build(depth_multiplier=1 / 64)
+    model, _ = build(output_stride=16, depth_multiplier=1 / 64)
     relus = [x for x in model.layers if isinstance(x, keras.layers.ReLU)]
     # The stem's 2, one before each of 60, two within each of the last 3.
     assert len(relus) == 2 + 60 + 6

@@ -132,13 +132,8 @@ def snr(signal, other):
     return 10 * np.log10(np.square(signal).sum() / noise)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == IMAGENET else pytest.mark.slow)
-        for name in (IMAGENET, *NETWORKS)
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [IMAGENET, *NETWORKS])
 def test_each_layer_is_the_interpreters_but_for_its_rounding(shared, name):
     """Given the interpreter's own inputs, every layer is half a step off."""
     path = shared / "zoo" / name

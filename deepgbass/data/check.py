@@ -37,7 +37,7 @@ def define_flags():
         "terminal only.",
     )
     flags.DEFINE_bool("strict", False, "Fail on warnings too.")
-    _SAMPLES = flags.DEFINE_integer(
+    flags.DEFINE_integer(
         "samples",
         4,
         "Images of each split on the page that are drawn by lot, besides the "
@@ -45,7 +45,7 @@ def define_flags():
         lower_bound=0,
     )
     flags.DEFINE_integer("seed", 0, "Draws the samples.", lower_bound=0)
-    _WORKERS = flags.DEFINE_integer(
+    flags.DEFINE_integer(
         "workers",
         None,
         "Records to look at at a time. Default: one a core.",
@@ -98,9 +98,11 @@ def _show(audit, passed, output_dir):
     protocol = f", protocol {info.protocol}" if info.protocol else ""
     say(f"{info.name}: {info.num_classes} classes{protocol}")
     table = Table(box=None, pad_edge=False)
-    table.add_column("split")
+    table.add_column("split", no_wrap=True)
     for heading in ("images", "bad", "size", "classes", "rarest class"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        # Only these two can be long; without room they take a second line.
+        wraps = heading in ("size", "rarest class")
+        table.add_column(heading, justify="right", no_wrap=not wraps)
     for heading in ("ignored", "width", "hidden"):
         table.add_column(heading, justify="right", no_wrap=True)
     for split in audit.splits.values():

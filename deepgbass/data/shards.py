@@ -84,16 +84,18 @@ def plan_shards(source: Source, num_shards: int | None = None) -> list[Plan]:
                 f"{source.info.name}, split {split!r}: {len(twice)} names "
                 f"appear twice ({twice[0]}, ...); rename the files"
             )
-        stats = [[_stat(path) for path in item.files] for item in items]
-        size = sum(entry[0] for files in stats for entry in files if entry)
+        # Items may share a file, as the records of TFDS do.
+        files = dict.fromkeys(path for item in items for path in item.files)
+        stats = {path: _stat(path) for path in files}
+        size = sum(stat[0] for stat in stats.values() if stat)
         count = num_shards or max(
             4, -(-size // _BYTES), -(-len(items) // _IMAGES)
         )
         for name, part in tfrecord.cut_split(split, len(items), count).items():
             chosen = items[part.start : part.stop]
             known = [
-                [repr(item), stats[i]]
-                for i, item in zip(part, chosen, strict=True)
+                [repr(item), [stats[path] for path in item.files]]
+                for item in chosen
             ]
             text = json.dumps([_VERSION, name, source.info.to_json(), known])
             digest = hashlib.sha256(text.encode(errors="surrogatepass"))

@@ -12,7 +12,7 @@ from deepgbass.data.tfrecord import Example
 class Item(Protocol):
     """One image with its label, not read yet.
 
-    Items are sent to other processes, so they can be pickled and are small.
+    Items are read in threads and all held at once, so they are small.
 
     Attributes:
         name: Unique in its split; what messages and predictions call it.

@@ -63,7 +63,8 @@ class BoundaryF1(StreamingMetric):
 
     Args:
         num_classes: ids run from 0 to `num_classes - 1`.
-        tolerances: sequence of `Tolerance`.
+        tolerances: sequence of `Tolerance`, or of numbers: fractions of the
+            diagonal.
         ignore_label: pixels with this label are ignored. If it is a class,
             that class is excluded.
         excluded: ids of classes that are not scored: their pixels in the
@@ -84,7 +85,9 @@ class BoundaryF1(StreamingMetric):
         **rule,
     ):
         self.num_classes = num_classes
-        self.tolerances = tuple(tolerances)
+        self.tolerances = tuple(
+            t if isinstance(t, Tolerance) else Tolerance(t) for t in tolerances
+        )
         self.ignore_label = ignore_label
         self.excluded = uncounted_classes(num_classes, ignore_label, excluded)
         self.rule = BoundaryRule(**rule)
@@ -154,8 +157,6 @@ def boundary_f1(
     Raises:
         UserError: shapes, dtypes or ids are not as above.
     """
-    if not isinstance(tolerance, Tolerance):
-        tolerance = Tolerance(tolerance)
     metric = BoundaryF1(
         num_classes, (tolerance,), ignore_label, excluded, **rule
     )

@@ -33,6 +33,9 @@ class MeanIoUResult:
     confusion: np.ndarray
     excluded: tuple[int, ...] = ()
 
+    def __str__(self):
+        return f"mIoU: {100 * self.miou:.2f} %"
+
     def without(self, *ids):
         """The same with these classes excluded as well.
 
