@@ -10,6 +10,7 @@ anew for each of its taps. A map is mirrored beyond the frame once, as far as
 all filters reach, and every pass returns a smaller one.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from deepgbass.compiled import compiled
@@ -23,12 +24,19 @@ _GAIN = sum(TRIANGLE) ** 2
 # whose magnitude would be exactly 0.1, above the threshold of 0.1.
 _EPSILON = 1e-6
 
+_GUMBEL = -np.log(-np.log((np.arange(2**16) + 0.5) / 2**16))
+_GUMBEL = _GUMBEL.astype(np.float32)
+
 # How far the triangle and the derivative together reach, in pixels.
 _REACH = 5
 
 
 def gumbel_noise(shape, seed=None):
     """Standard Gumbel noise, -log(-log U).
+
+    U is one of the 65,536 midpoints that 16 random bits choose between, so
+    that the values run from -2.47 to 11.78: drawing noise of full precision
+    took twice as long, and a quarter of the loss's time.
 
     Args:
         shape: of the result.
@@ -37,11 +45,20 @@ def gumbel_noise(shape, seed=None):
     Returns:
         float32 tensor of `shape`.
     """
+    count = tf.reduce_prod(shape)
+    pairs = [(count + 1) // 2]
     if seed is None:
-        uniform = tf.random.uniform(shape)
+        limits = tf.int32.min, tf.int32.max
+        bits = tf.random.uniform(pairs, *limits, tf.int32)
     else:
-        uniform = tf.random.stateless_uniform(shape, seed)
-    return -tf.math.log(1e-10 - tf.math.log(uniform + 1e-10))
+        bits = tf.random.stateless_uniform(pairs, seed, None, None, tf.int32)
+    halves = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:count]
+    return _quantiles(tf.reshape(halves, shape))
+
+
+@compiled
+def _quantiles(ranks):
+    return tf.gather(_GUMBEL, tf.cast(ranks, tf.int32))
 
 
 def soft_argmax(logits, temperature, noise=None, valid=None):
