@@ -31,6 +31,19 @@ def test_results_are_those_of_the_file():
     assert table["command"] in README.replace("\\\n    ", "")
 
 
+def test_speeds_are_those_of_the_files():
+    section = README.split("## Speed")[1].split("\n## ")[0]
+    rows = re.findall(r"\| [^|]+ \| ([^|]+) \| .*\]\(([^)]+)\)", section)
+    assert len(rows) == 3
+    for measured, path in rows:
+        text = (ROOT / path).read_text()
+        assert text.startswith("$ python benchmarks/")
+        found = [float(number) for number in re.findall(r"\d+\.?\d*", text)]
+        for word in re.findall(r"\d+\.?\d*", measured):
+            decimals = len(word.partition(".")[2])
+            assert any(f"{x:.{decimals}f}" == word for x in found), word
+
+
 def test_every_file_named_exists():
     links = re.findall(r"\]\(([\w/.-]+)\)", README)
     assert len(links) > 10
