@@ -95,7 +95,7 @@ def test_ablation_compares_its_rows(tmp_path):
     )
     report = tmp_path / "runs" / "report.html"
     assert output.rstrip().endswith(str(report))
-    assert output.count("mIoU") == 1
+    assert output.count("mBF 0.75 %") == 1
     page = report.read_text()
     table = json.loads(results.read_text())
     assert [row["name"] for row in table["rows"]] == ["DeepLab", "DeepGBASS"]
@@ -103,4 +103,5 @@ def test_ablation_compares_its_rows(tmp_path):
         assert row["name"] in page
         assert row["float"]["images"] == row["int8"]["images"] == 40
     markdown = (tmp_path / "runs" / "table.md").read_text()
-    assert len(markdown.splitlines()) == 2 + 4
+    # A head of two lines, two networks in two forms, and the conditions.
+    assert len(markdown.splitlines()) == 2 + 4 + 2

@@ -65,7 +65,7 @@ def test_every_flag_in_the_commands_exists():
     checked = 0
     for command in commands():
         match = re.search(
-            r"python (-m deepgbass\.\w+|\w+\.py|\w+/\w+\.py)", command
+            r"python (-m deepgbass[.\w]+|\w+\.py|\w+/\w+\.py)", command
         )
         if not match:
             continue
