@@ -65,6 +65,7 @@ def test_int8_is_integer_throughout_and_close_to_float(trained, tmp_path):
         export(workdir, tmp_path / "out", data_dir)
 
 
+@pytest.mark.slow
 def test_float_tflite_predicts_like_the_network(tmp_path):
     model = make_model(tiny_config().model, 6, SIZE, batch_size=1)
     info = load_dataset(write_tiny(tmp_path / "data"), "val").info

@@ -103,6 +103,7 @@ def test_graph_is_flat_and_logits_are_float32_in_mixed_precision():
     assert model.output_shape == (1, 9, 9, 5)
 
 
+@pytest.mark.slow
 def test_int8_graph_is_what_the_edge_tpu_maps():
     model = build_model(**SMALL, input_shape=(33, 49, 3), batch_size=1)
     content = convert(model, images(model, 4).astype(np.uint8))

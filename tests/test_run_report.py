@@ -67,6 +67,7 @@ def test_protocol_and_excluded_classes_stand_beside_the_numbers():
     assert "protocol mlperf, without other." in words
 
 
+@pytest.mark.slow
 def test_report_of_two_runs_shows_both(dataset, tmp_path):
     runs = []
     for name in ("baseline", "ours"):
