@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepgbass.compiled import compiled
+from deepgbass.noise import random_bits
 
 # Bandwidth 9: spreads a boundary like a dilation, but smoothly.
 TRIANGLE = (1, 2, 3, 4, 5, 4, 3, 2, 1)
@@ -39,21 +40,13 @@ def gumbel_noise(shape, seed=None):
     took twice as long, and a quarter of the loss's time.
 
     Args:
-        shape: of the result.
-        seed: None, or integers `(2,)`: equal seeds give equal noise.
+        shape: `(batch, ...)` of the result.
+        seed: as `noise.random_bits` takes it.
 
     Returns:
         float32 tensor of `shape`.
     """
-    count = tf.reduce_prod(shape)
-    pairs = [(count + 1) // 2]
-    if seed is None:
-        limits = tf.int32.min, tf.int32.max
-        bits = tf.random.uniform(pairs, *limits, tf.int32)
-    else:
-        bits = tf.random.stateless_uniform(pairs, seed, None, None, tf.int32)
-    halves = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:count]
-    return _quantiles(tf.reshape(halves, shape))
+    return _quantiles(random_bits(shape, seed))
 
 
 @compiled

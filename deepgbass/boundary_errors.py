@@ -42,7 +42,7 @@ _READINGS = {
 }
 
 
-def semantic_boundary_loss(sums, per_image=False):
+def semantic_boundary_loss(sums, per_image=False, totals=None):
     """SBL (eq. 1), with M = [xi > T] and sums over pixels and classes.
 
         sum(M |xi - xi_hat|) / 2 sum(M) + the same with M_hat
@@ -51,14 +51,36 @@ def semantic_boundary_loss(sums, per_image=False):
         sums: of `boundary_errors`.
         per_image: take the ratios of every image and their mean, instead of
             those of the sums over the batch.
+        totals: None, or of a larger batch that the images are a part of: its
+            number of images, and its sums of M and M_hat; floats `(3,)`. The
+            losses of the parts then add up to the larger batch's.
 
     Returns:
         float32 scalar; a ratio whose mask is empty is 0.
     """
-    if not per_image:
-        sums = tf.reduce_sum(sums, axis=1, keepdims=True)
+    return tf.reduce_mean(semantic_boundary_terms(sums, per_image, totals))
+
+
+def semantic_boundary_terms(sums, per_image=False, totals=None):
+    """The two ratios of eq. 1 without their factor 1/2: float32 `(2,)`.
+
+    Args: as `semantic_boundary_loss`, which is their mean.
+    """
+    if totals is None:
+        totals = batch_totals(sums)
     errors, counts = sums[:2], sums[2:]
-    return tf.reduce_mean(tf.reduce_mean(errors / (counts + EPSILON), axis=0))
+    if per_image:
+        ratios = tf.reduce_sum(errors / (counts + EPSILON), axis=1)
+        ratios /= tf.maximum(totals[0], 1)
+    else:
+        ratios = tf.reduce_sum(errors, axis=1) / (totals[1:] + EPSILON)
+    return ratios
+
+
+def batch_totals(sums):
+    """Number of images, sum of M and sum of M_hat: float32 `(3,)`."""
+    images = tf.cast(tf.shape(sums)[1:], tf.float32)
+    return tf.concat([images, tf.reduce_sum(sums[2:], axis=1)], axis=0)
 
 
 def boundary_errors(predicted, true, valid, threshold, reading, constant):

@@ -13,6 +13,12 @@ pixels too. A label that is neither a class nor ignored is an error that names
 it and its place (see `Scene`). Sizes that are unknown while a graph is traced
 are not checked.
 
+Every term is a sum over the batch divided by another, its count: of pixels,
+of mask, of weights. A part of a batch, on one of several devices or one of
+several micro-batches, gives with `reduce` its share of the whole batch's
+loss: `counts` of all parts, added up, take the place of its own. Shares, and
+their gradients, add up to those of the whole batch.
+
 XLA compiles the boundary maths, on all devices: seconds at the first call,
 and again for every new size of batch or image. Train on crops of one size,
 and drop the remainder of the last batch.
@@ -38,15 +44,34 @@ class IgnoreCrossentropy:
 
     ignore_label: int = 255
 
+    # Names in `components`; whether `counts` looks at the logits.
+    parts = ("total",)
+    counts_need_logits = False
+
     def __call__(self, labels, logits, seed=None):
         """Returns a float32 scalar; shapes as in the module's docstring."""
         return self.components(labels, logits, seed)["total"]
 
-    def components(self, labels, logits, seed=None):
-        """Returns {"total": scalar}. `seed` is for losses with noise."""
+    def components(self, labels, logits, seed=None, reduce=None):
+        """Returns {"total": scalar}.
+
+        Args:
+            seed: for losses with noise.
+            reduce: as `SBALoss.components`.
+        """
         del seed
         scene = Scene(labels, logits, self.ignore_label)
-        return {"total": scene.mean_crossentropy()}
+        count = _reduced(scene.count[None], reduce)[0]
+        return {"total": _mean(scene.crossentropy, count)}
+
+    def counts(self, labels, logits=None, seed=None):
+        """What the loss divides by: float32 `(1,)`, the valid pixels."""
+        del logits, seed
+        valid = tf.convert_to_tensor(labels) != self.ignore_label
+        return tf.reduce_sum(tf.cast(valid, tf.float32))[None]
+
+    def require_divisible(self):
+        """Does nothing: see `SBALoss.require_divisible`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +140,17 @@ class SBALoss:
     stop_weights: bool = True
     reduction: str = "weights"
 
+    parts = (
+        "total",
+        "wce",
+        "sbl",
+        "ce",
+        "sbl_predicted",
+        "sbl_true",
+        "mean_weight",
+    )
+    counts_need_logits = True
+
     def __post_init__(self):
         for name in ("temperature", "normalizer"):
             if not getattr(self, name) > 0:
@@ -144,7 +180,9 @@ class SBALoss:
 
         Args:
             labels, logits: see the module's docstring.
-            seed: None, or integers `(2,)` that fix the noise.
+            seed: None, or integers `(2,)` that fix the noise, or `(3,)`: the
+                third is the place of the first image in a larger batch, whose
+                noise this is a part of.
             noise: None, or the Gumbel noise itself, floats
                 `(batch, height, width, num_classes)` with the labels' height
                 and width; added whether or not the loss draws any.
@@ -157,35 +195,70 @@ class SBALoss:
         """
         return self.components(labels, logits, seed, noise)["total"]
 
-    def components(self, labels, logits, seed=None, noise=None):
+    def components(self, labels, logits, seed=None, noise=None, reduce=None):
         """The loss and its parts, from one pass.
 
+        Args:
+            labels, logits, seed, noise: as `__call__`.
+            reduce: None, or function from this part's `counts` to those of
+                the whole batch, a constant to the gradient.
+
         Returns:
-            dict of float32 scalars: `total`, `sbl`, `wce`, `ce`, and
-            `mean_weight`, the mean of w over the valid pixels.
+            dict of float32 scalars: `total`, `sbl`, `wce`, `ce`; the ratios
+            whose mean SBL is, `sbl_predicted` by M and `sbl_true` by M_hat;
+            and `mean_weight`, the mean of w over the valid pixels.
         """
-        scene = Scene(labels, logits, self.ignore_label, least_size=5)
-        predicted, true, mask = self._boundaries(scene, seed, noise)
-        sums, weights = boundary_errors.boundary_errors(
-            predicted,
-            true,
-            mask,
-            self.threshold,
-            self.reading,
-            constant=self.stop_weights,
+        scene, mask, sums, weights = self._compare(labels, logits, seed, noise)
+        counts = _reduced(_counts(scene, mask, sums, weights), reduce)
+        valid, pixels, weight, *totals = tf.unstack(counts)
+        terms = boundary_errors.semantic_boundary_terms(
+            sums, self.per_image, tf.stack(totals)
         )
         parts = {
-            "wce": self._reduce(scene, mask, weights),
-            "sbl": boundary_errors.semantic_boundary_loss(sums, self.per_image),
-            "ce": scene.mean_crossentropy(),
+            "wce": self._weighted(scene, weights, pixels, weight),
+            "sbl": tf.reduce_mean(terms),
+            "ce": _mean(scene.crossentropy, valid),
         }
         factors = (self.wce_weight, self.sbl_weight, self.ce_weight)
         # No gradient is computed through a term without weight.
         total = tf.add_n(
             [f * x for f, x in zip(factors, parts.values(), strict=True) if f]
         )
-        mean_weight = tf.reduce_sum(weights) / scene.count
-        return {"total": total, **parts, "mean_weight": mean_weight}
+        return {
+            "total": total,
+            **parts,
+            "sbl_predicted": terms[0],
+            "sbl_true": terms[1],
+            "mean_weight": _mean(weights, valid),
+        }
+
+    def counts(self, labels, logits, seed=None, noise=None):
+        """What the terms divide by: sums over the pixels of these images.
+
+        Returns:
+            float32 `(6,)`: valid pixels, pixels that may be in a mask, w,
+            images, and mask sizes of prediction and truth over all classes.
+        """
+        return _counts(*self._compare(labels, logits, seed, noise))
+
+    def require_divisible(self):
+        """Makes sure that parts of a batch can have shares of the loss.
+
+        Raises:
+            UserError: the loss couples the parts by more than `counts`.
+        """
+        if self.normalization == "batch_max":
+            raise UserError(
+                "loss.normalization 'batch_max' needs the whole batch at "
+                "once: use 'image_max' or 'constant', or one device and no "
+                "accumulation"
+            )
+        if not self.stop_weights and self.reduction == "weights":
+            raise UserError(
+                "stop_weights=False with reduction 'weights' needs the whole "
+                "batch at once: use reduction 'mean', or one device and no "
+                "accumulation"
+            )
 
     def maps(self, labels, logits, seed=None, noise=None):
         """What the loss sees, for inspection.
@@ -214,6 +287,19 @@ class SBALoss:
                 predicted, true, self.threshold, self.reading
             ),
         }
+
+    def _compare(self, labels, logits, seed, noise):
+        scene = Scene(labels, logits, self.ignore_label, least_size=5)
+        predicted, true, mask = self._boundaries(scene, seed, noise)
+        sums, weights = boundary_errors.boundary_errors(
+            predicted,
+            true,
+            mask,
+            self.threshold,
+            self.reading,
+            constant=self.stop_weights,
+        )
+        return scene, mask, sums, weights
 
     def _boundaries(self, scene, seed, noise):
         """xi, xi_hat, and 0 for the pixels that no mask may hold."""
@@ -250,13 +336,27 @@ class SBALoss:
             )
         return predicted, true, mask
 
-    def _reduce(self, scene, mask, weights):
+    def _weighted(self, scene, weights, pixels, weight):
         total = tf.reduce_sum(weights * scene.crossentropy)
         if self.reduction == "weights":
-            return total / (tf.reduce_sum(weights) + boundary_errors.EPSILON)
+            return total / (weight + boundary_errors.EPSILON)
         if self.reduction == "mean":
-            return total / tf.maximum(tf.reduce_sum(mask), 1.0)
+            return total / tf.maximum(pixels, 1.0)
         return total
+
+
+def _counts(scene, mask, sums, weights):
+    counts = [scene.count, tf.reduce_sum(mask), tf.reduce_sum(weights)]
+    totals = boundary_errors.batch_totals(sums)
+    return tf.concat([tf.stack(counts), totals], axis=0)
+
+
+def _reduced(counts, reduce):
+    return counts if reduce is None else tf.stop_gradient(reduce(counts))
+
+
+def _mean(values, count):
+    return tf.reduce_sum(values) / tf.maximum(count, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Optimiser, learning-rate schedule and weight decay (section IV.A)."""
 
+import types
+
 import tensorflow as tf
 
 from deepgbass.keras_api import keras
@@ -45,18 +47,63 @@ class WarmupPolynomial(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def make_optimizer(config):
-    """The optimiser of a `TrainConfig`."""
+def make_optimizer(config, rate_factors=()):
+    """The optimiser of a `TrainConfig`.
+
+    Args:
+        rate_factors: pairs of a variable and the factor of its learning rate.
+
+    Returns:
+        Keras optimiser; with precision "mixed_float16" in a
+        `LossScaleOptimizer`, which skips steps that overflow.
+    """
     schedule = WarmupPolynomial(
         config.learning_rate, config.steps, config.warmup_steps, config.power
     )
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(schedule)
-    return keras.optimizers.SGD(schedule, momentum=config.momentum)
+        optimizer = _Adam(schedule)
+    else:
+        optimizer = _SGD(schedule, momentum=config.momentum)
+    optimizer.multiply_rates(rate_factors)
+    if config.precision == "mixed_float16":
+        return keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+class _RateFactors:
+    """Mixed into an optimiser: learning rates of their own for variables."""
+
+    _factor = 1.0
+
+    def multiply_rates(self, rate_factors):
+        # A proxy, since Keras would put a dict into the checkpoint.
+        self._factors = types.MappingProxyType(
+            {self._var_key(variable): f for variable, f in rate_factors}
+        )
+
+    @property
+    def learning_rate(self):
+        rate = super().learning_rate
+        return rate if self._factor == 1 else rate * self._factor
+
+    def update_step(self, gradient, variable):
+        self._factor = self._factors.get(self._var_key(variable), 1.0)
+        try:
+            super().update_step(gradient, variable)
+        finally:
+            self._factor = 1.0
+
+
+class _Adam(_RateFactors, keras.optimizers.Adam):
+    pass
+
+
+class _SGD(_RateFactors, keras.optimizers.SGD):
+    pass
 
 
 def decayed_kernels(model):
-    """Kernels under weight decay: of full convolutions alone.
+    """Kernels under weight decay: of trained full convolutions alone.
 
     DeepLab regularises neither depthwise kernels, biases nor batch norm.
     """
@@ -65,11 +112,14 @@ def decayed_kernels(model):
         for layer in model.layers
         if isinstance(layer, keras.layers.Conv2D)
         and not isinstance(layer, keras.layers.DepthwiseConv2D)
+        and layer.trainable
     ]
 
 
 def weight_penalty(kernels, weight_decay):
     """weight_decay * sum of squares / 2: slim's convention, with the half."""
+    if not kernels:
+        return 0.0
     return weight_decay * tf.add_n(
         [tf.nn.l2_loss(kernel) for kernel in kernels]
     )

@@ -21,7 +21,7 @@ class Scene:
             bilinearly with half-pixel centres where they were smaller.
         valid: float32 `(batch, height, width)`, 0 where ignored.
         crossentropy: float32 `(batch, height, width)`, 0 where ignored.
-        count: float32, number of valid pixels, at least 1.
+        count: float32, number of valid pixels.
 
     Raises:
         UserError: shapes or types do not fit.
@@ -54,11 +54,7 @@ class Scene:
         self.crossentropy = self.valid * (
             tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
         )
-        self.count = tf.maximum(tf.reduce_sum(self.valid), 1.0)
-
-    def mean_crossentropy(self):
-        """Mean over the valid pixels, float32; 0 if there are none."""
-        return tf.reduce_sum(self.crossentropy) / self.count
+        self.count = tf.reduce_sum(self.valid)
 
 
 def _check_types(labels, logits):

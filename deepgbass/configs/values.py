@@ -20,12 +20,15 @@ def parse_word(text, kind):
 
     Args:
         text: the word: JSON or, for a tuple, values with commas between.
-        kind: the field's annotation; a string's word is taken as it is.
+        kind: the field's annotation; a string's word is taken as it is, that
+            of several strings is cut at commas, [] is none of them.
     """
     if text.lower() in ("none", "null"):
         return None
     if str in (kind, *typing.get_args(kind)):
-        return text
+        if typing.get_origin(kind) is not tuple:
+            return text
+        return [] if text == "[]" else text.split(",")
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
