@@ -1,8 +1,9 @@
-"""Files that are whole or absent: written aside, then renamed."""
+"""Files and folders that are whole or absent: made aside, then renamed."""
 
 import contextlib
 import os
 import pathlib
+import shutil
 import tempfile
 
 from deepgbass.errors import UserError
@@ -24,17 +25,12 @@ def atomic_path(path):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
-    )
+    handle, name = tempfile.mkstemp(**_temporary(path))
     os.close(handle)
     temporary = pathlib.Path(name)
     try:
         yield temporary
-        # mkstemp files are private; a result is as readable as any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _make_readable(temporary, 0o666)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -46,6 +42,77 @@ def write_atomic(path, content):
         content = content.encode("utf-8")
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def temporary_folder(path):
+    """A folder beside `path` that vanishes after the block.
+
+    Args:
+        path: str or Path of what is made or removed with the folder's help;
+            its parent is made if absent.
+
+    Yields:
+        pathlib.Path of the folder.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = pathlib.Path(tempfile.mkdtemp(**_temporary(path)))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """A temporary folder that becomes `path` if the block succeeds.
+
+    What is in it is on the disk before it gets its name, so that not even a
+    power failure leaves half of it.
+
+    Args:
+        path: str or Path of the folder to make; it must not exist.
+
+    Yields:
+        pathlib.Path of a folder for files.
+    """
+    path = pathlib.Path(path)
+    with temporary_folder(path) as folder:
+        yield folder
+        _make_readable(folder, 0o777)
+        for file in folder.iterdir():
+            sync(file)
+        sync(folder)
+        os.rename(folder, path)
+        sync(path.parent)
+
+
+def remove_folder(path):
+    """Removes a folder with all in it; under its name it is whole or gone."""
+    with temporary_folder(path) as folder:
+        os.rename(path, folder / "removed")
+
+
+def remove_temporaries(folder):
+    """Removes what killed processes left of the above in a folder.
+
+    Nobody else may be writing to the folder.
+    """
+    for path in pathlib.Path(folder).glob(".*.tmp"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def sync(path):
+    """Waits until a file, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def require_writable(folder):
@@ -64,3 +131,19 @@ def require_writable(folder):
         raise UserError(
             f"--output_dir={folder} cannot be written: {error.strerror}"
         ) from None
+
+
+def _temporary(path):
+    """Arguments of `tempfile` for a name beside `path`."""
+    return {
+        "dir": path.parent,
+        "prefix": f".{path.name}.",
+        "suffix": ".tmp",
+    }
+
+
+def _make_readable(path, mode):
+    """What `tempfile` makes is private; a result is as readable as any."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)

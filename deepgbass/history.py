@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from deepgbass.files import write_atomic
+from deepgbass.files import sync, write_atomic
 
 
 class History:
@@ -13,17 +13,26 @@ class History:
         path: of the JSON-lines file.
         step: int. The step that the run starts or resumes at: lines beyond
             it were written after the checkpoint, and happen again.
+        evaluated: False if the evaluation of that step happens again: of its
+            lines, only the first is training's.
     """
 
-    def __init__(self, path, step=0):
+    def __init__(self, path, step=0, evaluated=True):
         self.path = pathlib.Path(path)
-        kept = [line for line in _lines(self.path) if line["step"] <= step]
+        lines = _lines(self.path)
+        kept = [line for line in lines if line["step"] < step]
+        of_step = [line for line in lines if line["step"] == step]
+        kept += of_step if evaluated else of_step[:1]
         write_atomic(self.path, "".join(_dump(line) for line in kept))
 
     def write(self, step, values):
         """Adds a line `{"step": step, **values}`; values are floats."""
         with self.path.open("a") as file:
             file.write(_dump({"step": step, **values}))
+
+    def sync(self):
+        """Puts all lines on the disk, as a checkpoint that follows them."""
+        sync(self.path)
 
 
 def read_curves(path):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from image_files import decode, encode
 from PIL import Image
 
-from deepgbass.data import lock
+from deepgbass import lock
 
 IDS = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16) % 3
 RED = np.full((12, 16, 3), (200, 30, 30), np.uint8)
@@ -117,7 +117,7 @@ def full_disk(source, *_):
 
 @contextlib.contextmanager
 def second_converter(source, data_dir, _):
-    with lock.locked_folder(data_dir / ".converting"):
+    with lock.locked_folder(data_dir / ".converting", "conversion"):
         yield
 
 

@@ -1,8 +1,16 @@
 """Files are whole or absent."""
 
+import shutil
+
 import pytest
 
-from deepgbass.files import atomic_path, write_atomic
+from deepgbass.files import (
+    atomic_folder,
+    atomic_path,
+    remove_folder,
+    remove_temporaries,
+    write_atomic,
+)
 
 
 def test_writes_text_and_bytes_and_makes_the_folder(tmp_path):
@@ -32,3 +40,35 @@ def test_a_result_is_as_readable_as_any_file(tmp_path):
     (tmp_path / "plain").write_text("x")
     modes = [(tmp_path / n).stat().st_mode for n in ("ours", "plain")]
     assert modes[0] == modes[1]
+
+
+def test_a_folder_is_whole_or_absent(tmp_path):
+    with atomic_folder(tmp_path / "a" / "whole") as folder:
+        (folder / "file").write_text("x")
+        assert not (tmp_path / "a" / "whole").exists()
+    assert (tmp_path / "a" / "whole" / "file").read_text() == "x"
+
+    def fail_halfway():
+        with atomic_folder(tmp_path / "a" / "torn") as folder:
+            (folder / "file").write_text("x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["whole"]
+    modes = [p.stat().st_mode for p in (tmp_path / "a", tmp_path / "a/whole")]
+    assert modes[0] == modes[1]
+
+
+def test_a_folder_is_removed_at_once_with_all_in_it(tmp_path, monkeypatch):
+    (tmp_path / "old" / "more").mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        # As if killed while it removes.
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        remove_folder(tmp_path / "old")
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".old.") and left.name.endswith(".tmp")
+    (tmp_path / ".file.x.tmp").touch()
+    (tmp_path / ".mine").touch()
+    remove_temporaries(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [".mine"]

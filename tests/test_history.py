@@ -23,6 +23,18 @@ def test_resuming_drops_what_will_happen_again(tmp_path):
     assert steps[-1][1] == 7.0
 
 
+def test_an_evaluation_that_happens_again_is_dropped(tmp_path):
+    history = History(tmp_path / "h.jsonl")
+    for step in (10, 20):
+        history.write(step, {"loss": 1.0})
+        history.write(step, {"miou": 0.5})
+    curves = {"loss": [(10, 1.0), (20, 1.0)], "miou": [(10, 0.5), (20, 0.5)]}
+    History(tmp_path / "h.jsonl", step=20)
+    assert read_curves(tmp_path / "h.jsonl") == curves
+    History(tmp_path / "h.jsonl", step=20, evaluated=False)
+    assert read_curves(tmp_path / "h.jsonl") == curves | {"miou": [(10, 0.5)]}
+
+
 def test_a_line_torn_by_a_kill_is_left_out(tmp_path):
     path = tmp_path / "h.jsonl"
     path.write_text('{"step": 10, "loss": 2.0}\n{"step": 20, "lo')

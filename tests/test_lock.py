@@ -6,32 +6,32 @@ import sys
 import pytest
 from conftest import ROOT
 
-from deepgbass.data.lock import locked_folder
 from deepgbass.errors import UserError
+from deepgbass.lock import locked_folder
 
 
 def test_one_at_a_time_and_nothing_is_left(tmp_path):
     for _ in range(2):
-        with locked_folder(tmp_path / "work") as folder:
+        with locked_folder(tmp_path / "work", "test") as folder:
             assert folder.is_dir()
             with (
-                pytest.raises(UserError, match=f"{tmp_path}: another conver"),
-                locked_folder(folder),
+                pytest.raises(UserError, match=f"{tmp_path}: another test wri"),
+                locked_folder(folder, "test"),
             ):
                 pass
         assert not list(tmp_path.iterdir())
 
 
 def test_results_in_the_folder_stay(tmp_path):
-    with locked_folder(tmp_path / "work") as folder:
+    with locked_folder(tmp_path / "work", "test") as folder:
         (folder / "result").touch()
     assert [path.name for path in folder.iterdir()] == ["result"]
 
 
 def test_a_killed_process_holds_no_lock(tmp_path):
     code = (
-        "import sys, time; from deepgbass.data.lock import locked_folder\n"
-        "with locked_folder(sys.argv[1]): print('held', flush=True); "
+        "import sys, time; from deepgbass.lock import locked_folder\n"
+        "with locked_folder(sys.argv[1], 'test'): print('held', flush=True); "
         "time.sleep(60)"
     )
     holder = subprocess.Popen(
@@ -41,11 +41,11 @@ def test_a_killed_process_holds_no_lock(tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert holder.stdout.readline() == b"held\n"
-    with pytest.raises(UserError), locked_folder(tmp_path / "work"):
+    with pytest.raises(UserError), locked_folder(tmp_path / "work", "test"):
         pass
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert (tmp_path / "work" / "lock").exists()
-    with locked_folder(tmp_path / "work"):
+    with locked_folder(tmp_path / "work", "test"):
         pass
     holder.stdout.close()

@@ -6,9 +6,11 @@ import sys
 import time
 
 import pytest
-import tensorflow as tf
 from conftest import ROOT
 from tiny import tiny_config, write_tiny
+
+from deepgbass.checkpoint_files import step_of
+from deepgbass.checkpoints import checkpoint_dir
 
 DEADLINE = 240  # seconds
 
@@ -27,12 +29,12 @@ def start(tmp_path):
 
 def wait_for_checkpoint_after(tmp_path, process, step):
     """Waits for a checkpoint that a restart would find; returns its step."""
-    folder = tmp_path / "run" / "checkpoints"
+    folder = checkpoint_dir(tmp_path / "run")
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
-        newest = tf.train.latest_checkpoint(folder)
-        if newest and int(newest.rsplit("-", 1)[1]) > step:
-            return int(newest.rsplit("-", 1)[1])
+        steps = [step_of(path) or 0 for path in folder.glob("*")]
+        if max(steps, default=0) > step:
+            return max(steps)
         if process.poll() is not None:
             raise AssertionError(process.communicate()[1])
         time.sleep(0.1)

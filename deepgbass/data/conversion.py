@@ -17,7 +17,8 @@ import pathlib
 
 import tensorflow as tf
 
-from deepgbass.data import dataset_info, lock, shards, tfrecord
+from deepgbass import lock
+from deepgbass.data import dataset_info, shards, tfrecord
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.manifest import check_shards, count_statistics
 from deepgbass.data.source import Source
@@ -73,7 +74,9 @@ def convert(
     with _named(data_dir):
         data_dir.mkdir(parents=True, exist_ok=True)
         _refuse_foreign(data_dir)
-        with lock.locked_folder(data_dir / dataset_info.UNFINISHED) as work:
+        with lock.locked_folder(
+            data_dir / dataset_info.UNFINISHED, "conversion"
+        ) as work:
             return _convert(source, plans, data_dir, work, overwrite, workers)
 
 

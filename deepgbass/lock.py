@@ -12,13 +12,14 @@ FILE_NAME = "lock"
 
 
 @contextlib.contextmanager
-def locked_folder(path):
+def locked_folder(path, what):
     """Makes a folder and holds it alone; removes it afterwards if empty.
 
     The kernel drops the lock when its holder dies, however it dies.
 
     Args:
         path: Folder for the work of one process; its parent exists.
+        what: What writes to the parent, such as "conversion".
 
     Yields:
         pathlib.Path of the folder.
@@ -27,7 +28,7 @@ def locked_folder(path):
         UserError: Another process holds it.
     """
     folder = pathlib.Path(path)
-    handle = _acquire(folder)
+    handle = _acquire(folder, what)
     try:
         yield folder
     finally:
@@ -38,7 +39,7 @@ def locked_folder(path):
         os.close(handle)
 
 
-def _acquire(folder):
+def _acquire(folder, what):
     while True:
         folder.mkdir(exist_ok=True)
         try:
@@ -53,8 +54,8 @@ def _acquire(folder):
         except BlockingIOError as error:
             os.close(handle)
             raise UserError(
-                f"{folder.parent}: another conversion writes here now; wait "
-                "for it or choose another directory"
+                f"{folder.parent}: another {what} writes here now; wait for "
+                "it or choose another directory"
             ) from error
         except BaseException:
             os.close(handle)
