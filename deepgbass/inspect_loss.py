@@ -118,8 +118,9 @@ def main(argv):
     from deepgbass.configs import load_config
     from deepgbass.experiment import make_loss, open_split, restore_model
     from deepgbass.files import atomic_path
+    from deepgbass.letterbox import letterbox
     from deepgbass.loss_maps import loss_figure, loss_maps, loss_pictures
-    from deepgbass.predictors import configured, letterbox
+    from deepgbass.predictors import configured
     from deepgbass.progress import console, track
 
     workdir = pathlib.Path(flags.FLAGS.workdir)

@@ -57,9 +57,9 @@ def loss_pictures(
         "image": image,
         "truth": overlay(image, label, colors, ignore_label=ignore_label),
         "prediction": colorize(prediction, colors),
-        "w: weight of a pixel's cross-entropy": _heat(maps["weights"] / peak),
-        "ξ: predicted boundaries": _heat(maps["predicted"] / peak),
-        "ξ̂: true boundaries": _heat(maps["true"] / peak),
+        "w: weight of a pixel's cross-entropy": heat(maps["weights"], peak),
+        "ξ: predicted boundaries": heat(maps["predicted"], peak),
+        "ξ̂: true boundaries": heat(maps["true"], peak),
     }
     for title, name, color in (
         ("M: where ξ > T", "predicted_mask", (70, 160, 255)),
@@ -89,5 +89,10 @@ def loss_figure(pictures, title, columns=4):
     return figure
 
 
-def _heat(values):
-    return (255 * _HEAT(np.clip(values, 0, 1))[..., :3]).astype(np.uint8)
+def heat(values, peak=1.0):
+    """Paints floats `(height, width)` from dark, 0, to bright, `peak`.
+
+    Returns:
+        uint8 array `(height, width, 3)`.
+    """
+    return _HEAT(np.clip(values / peak, 0, 1), bytes=True)[..., :3]

@@ -40,9 +40,9 @@ from deepgbass.files import write_atomic
 from deepgbass.plots import averaged, line_color, line_plot, points_per_mark
 from deepgbass.report_page import PAGE, STYLE
 from deepgbass.versions import versions
-from deepgbass.visualize import enlarge
+from deepgbass.visualize import enlarge, shrink
 
-_WIDEST = 1024
+_LONGEST = 1024
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,23 @@ class Panel:
     pictures: dict
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: steps done.
+        steps: steps in all.
+        left: words on the time that is left, or "".
+        refresh: seconds between two loads of the open page.
+    """
+
+    step: int
+    steps: int
+    left: str = ""
+    refresh: int = 60
+
+
 def write_report(
     path,
     *,
@@ -94,6 +111,7 @@ def write_report(
     panels=(),
     legends=None,
     config=None,
+    progress=None,
 ):
     """Writes the report, whole or not at all.
 
@@ -111,6 +129,8 @@ def write_report(
             above the panels.
         config: dict, name -> str, or anything that JSON can hold: each is
             shown folded, as the effective configuration.
+        progress: None, or the `Progress` of what is not finished: the page
+            then says so and loads itself anew from time to time.
     """
     sections = {
         "Results": "".join(_table(table) for table in tables),
@@ -138,15 +158,40 @@ def write_report(
     about = " · ".join(f"{name} {value}" for name, value in versions().items())
     document = PAGE.format(
         title=_text(title),
+        refresh=_refresh(progress),
         style=STYLE,
         about=_text(about),
         date=now.isoformat(" ", "minutes"),
         summary=f"<p>{_text(summary)}</p>" if summary else "",
+        progress=_progress(progress),
         tiles=f'<dl class="tiles">{tiles}</dl>' if tiles else "",
         links=links,
         body=body,
     )
     write_atomic(path, document)
+
+
+def _refresh(progress):
+    if progress is None:
+        return ""
+    # No script is needed, and none would be allowed.
+    return f'<meta http-equiv="refresh" content="{progress.refresh}">\n'
+
+
+def _progress(progress):
+    if progress is None:
+        return ""
+    now = datetime.datetime.now().strftime("%H:%M:%S")
+    words = [f"step {progress.step:,} of {progress.steps:,}", progress.left]
+    words += [
+        f"updated at {now}",
+        f"this page loads itself anew every {progress.refresh} s",
+    ]
+    return (
+        f'<div class="progress"><progress value="{progress.step}" '
+        f'max="{progress.steps}"></progress>'
+        f"{_text(' · '.join(word for word in words if word))}</div>"
+    )
 
 
 def _text(value):
@@ -291,8 +336,8 @@ def _pictures(panels, legends):
 
 def _data_uri(picture):
     """PNG for flat pictures such as labels, JPEG for photographs."""
-    image = Image.fromarray(enlarge(np.asarray(picture, np.uint8)))
-    image = image.reduce(math.ceil(image.width / _WIDEST))
+    picture = enlarge(np.asarray(picture, np.uint8))
+    image = Image.fromarray(shrink(picture, _LONGEST))
     buffer = io.BytesIO()
     if image.getcolors(256):
         kind = "png"

@@ -12,13 +12,14 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
+{refresh}<title>{title}</title>
 <style>{style}</style>
 </head>
 <body>
 <header>
 <h1>{title}</h1>
 <p class="about"><time>{date}</time> · {about}</p>
+{progress}
 {summary}
 {tiles}
 <nav>{links}</nav>
@@ -49,6 +50,11 @@ h2 { margin: 3rem 0 1rem; padding-bottom: 0.35rem; font-size: 1.3rem;
 h3 { margin: 1.5rem 0 0.5rem; font-size: 1rem; overflow-wrap: anywhere; }
 .about, .note { color: var(--soft); font-size: 0.85rem; }
 .about { margin: 0.4rem 0 1rem; } .note { margin: 0.4rem 0 0; }
+.progress { padding: 0.6rem 1rem; border-radius: 10px;
+  border: 1px solid var(--rule); background: var(--card);
+  font-variant-numeric: tabular-nums; }
+progress { display: block; width: 100%; height: 0.6rem;
+  margin: 0.2rem 0 0.4rem; accent-color: var(--accent); }
 nav { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin-top: 1rem; }
 a { color: var(--accent); }
 .tiles { display: grid; gap: 0.75rem; margin: 1.25rem 0;
@@ -87,6 +93,8 @@ svg { display: block; width: 100%; height: auto; }
   margin: 0.4rem 0; font-size: 0.85rem; }
 .grid { display: grid; gap: 0.75rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }
+@media (min-width: 601px) { .grid:has(> :last-child:nth-child(5)) {
+  grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); } }
 .panel { break-inside: avoid; }
 img { display: block; width: 100%; height: auto; border-radius: 4px;
   cursor: zoom-in; }

@@ -1,11 +1,12 @@
-"""The report of trained runs: one at the end of training, several compared."""
+"""The reports of runs: one under way, one that ended, several compared."""
 
 import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-import numpy as np
-
+from deepgbass.configs import load_config
+from deepgbass.experiment import make_loss
+from deepgbass.gallery import Gallery
 from deepgbass.history import read_curves
 from deepgbass.predictors import Predictor
 from deepgbass.report import Panel, Table, write_report
@@ -15,9 +16,26 @@ from deepgbass.run_tables import (
     conditions,
     metrics_rows,
 )
-from deepgbass.visualize import BOUNDARY_COLORS, boundary_errors, colorize
+from deepgbass.visualize import BOUNDARY_COLORS
 
-PANELS = 4
+# Plot -> measured name -> line, for one run and for several.
+_LOSSES = {
+    "training loss": {
+        "total": "total",
+        "wce": "SBL-WCE",
+        "sbl": "SBL",
+        "sbl_l1": "SBL, L1",
+        "sbl_l2": "SBL, L2",
+        "ce": "cross-entropy",
+    }
+}
+_TOTALS = {"training loss (of each run, by its own definition)": {"total": ""}}
+_RATES = {
+    "learning rate": {"learning_rate": ""},
+    "gradient norm": {"gradient_norm": ""},
+    "mean w": {"mean_weight": ""},
+}
+_SCORES = {"mIoU": {"miou": ""}, "mBF": {"mbf": ""}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,105 +65,166 @@ def report_runs(path, title, runs, dataset):
         runs: list of `Run`; the first is the baseline, if there are several.
         dataset: `SegmentationDataset` that they were measured on.
     """
-    info = dataset.info
-    some = next(iter(runs[-1].metrics.values()))
+    last = runs[-1]
     results = {run.name: run.metrics for run in runs}
+    loss = None
+    if len(runs) == 1:
+        loss = make_loss(load_config(last.workdir).loss)
+    gallery = Gallery(dataset, loss)
     write_report(
         path,
         title=title,
-        summary=f"{conditions(some)}.",
+        summary=f"{conditions(next(iter(last.metrics.values())))}.",
         highlights={
-            f"{label}, {runs[-1].name} ({form})": metrics[key]
-            for form, metrics in runs[-1].metrics.items()
+            f"{label}, {last.name} ({form})": metrics[key]
+            for form, metrics in last.metrics.items()
             for label, key in (("mIoU", "miou"), ("mBF", "mbf"))
         },
-        tables=[
-            Table(
-                "Metrics",
-                metrics_rows(results),
-                best=("mIoU", "mBF 0.75 %"),
-            ),
-            Table(
-                "Near boundaries",
-                boundary_rows(results),
-                best=("bIoU",),
-                note=f"bIoU, boundary IoU: {some['biou_rule']}; px: mIoU "
-                f"{some['bands_rule']}",
-            ),
-            *_borders(runs[-1], some),
-            Table(
-                "Classes",
-                _class_rows(runs),
-                colors=info.colors,
-                bars=tuple(f"IoU, {run.name}" for run in runs),
-                note="float networks; a dash where a class does not occur",
-            ),
-        ],
-        curves=_curves(runs),
-        panels=_panels(runs, dataset),
-        legends={
-            "Classes": dict(zip(info.class_names, info.colors, strict=True)),
-            "Boundary errors": BOUNDARY_COLORS,
-        },
-        config={
-            run.name: (run.workdir / "config.json").read_text() for run in runs
-        },
+        tables=_tables(results, dataset.info),
+        curves=_curves({run.name: _history(run) for run in runs}),
+        panels=_panels(
+            {run.name: gallery.views(run.predictor) for run in runs},
+            dataset.info.colors,
+        ),
+        legends=_legends(dataset.info),
+        config={run.name: _config(run.workdir) for run in runs},
     )
 
 
-def _borders(run, metrics):
-    """The borders that a run loses most of, if there are any."""
-    if metrics["borders"]:
-        yield Table(
-            f"Borders that {run.name} misses",
-            border_rows(metrics["borders"]),
-            note=metrics["borders_rule"],
+def report_progress(
+    path, workdir, progress, *, name, info, metrics=None, views=()
+):
+    """Writes the HTML report on one run that is under way.
+
+    Args:
+        path: of the HTML file.
+        workdir: of the run; its history and configuration are read there.
+        progress: `deepgbass.report.Progress`.
+        name: what to call the run.
+        info: `DatasetInfo`.
+        metrics: None, or those of the last evaluation, as
+            `deepgbass.evaluate` gives them, and its `step`.
+        views: of the last evaluation, as `Gallery.views` gives them.
+    """
+    curves = read_curves(pathlib.Path(workdir) / "history.jsonl")
+    highlights, summary, tables = {}, "", []
+    for key, label in (("miou", "mIoU"), ("mbf", "mBF")):
+        if key in curves:
+            step, value = curves[key][-1]
+            best_step, best = max(curves[key], key=lambda point: point[1])
+            highlights[f"{label} at step {step:,}"] = value
+            highlights[f"best {label}, step {best_step:,}"] = best
+    if metrics:
+        summary = (
+            f"Tables and pictures: step {metrics['step']:,}. "
+            f"{conditions(metrics)}."
         )
+        tables = _tables({name: {"float": metrics}}, info)
+    write_report(
+        path,
+        title=f"{name}, under way",
+        summary=summary,
+        highlights=highlights,
+        tables=tables,
+        curves=_curves({name: curves}),
+        panels=_panels({name: views}, info.colors),
+        legends=_legends(info),
+        config={name: _config(workdir)},
+        progress=progress,
+    )
 
 
-def _class_rows(runs):
-    tables = [next(iter(run.metrics.values()))["per_class"] for run in runs]
+def _tables(results, info):
+    """The tables on runs: dict of name -> form -> metrics."""
+    name, forms = list(results.items())[-1]
+    some = next(iter(forms.values()))
+    tables = [
+        Table("Metrics", metrics_rows(results), best=("mIoU", "mBF 0.75 %")),
+        Table(
+            "Near boundaries",
+            boundary_rows(results),
+            best=("bIoU",),
+            note=f"bIoU, boundary IoU: {some['biou_rule']}; px: mIoU "
+            f"{some['bands_rule']}",
+        ),
+    ]
+    if some["borders"]:
+        tables.append(
+            Table(
+                f"Borders that {name} misses",
+                border_rows(some["borders"]),
+                note=some["borders_rule"],
+            )
+        )
+    classes = Table(
+        "Classes",
+        _class_rows(results),
+        colors=info.colors,
+        bars=tuple(f"IoU, {name}" for name in results),
+        note="float networks; a dash where a class does not occur",
+    )
+    return [*tables, classes]
+
+
+def _class_rows(results):
+    tables = {
+        name: next(iter(forms.values()))["per_class"]
+        for name, forms in results.items()
+    }
     rows = []
-    for classes in zip(*tables, strict=True):
+    for classes in zip(*tables.values(), strict=True):
         row = {"class": classes[0]["name"]}
-        for run, entry in zip(runs, classes, strict=True):
-            row[f"IoU, {run.name}"] = entry["iou"]
-            row[f"BF, {run.name}"] = entry["bf"]
+        for name, entry in zip(tables, classes, strict=True):
+            row[f"IoU, {name}"] = entry["iou"]
+            row[f"BF, {name}"] = entry["bf"]
         rows.append(row)
     return rows
 
 
+def _history(run):
+    """The curves of a run, up to the metrics that were taken at its end."""
+    curves = read_curves(run.workdir / "history.jsonl")
+    metrics = next(iter(run.metrics.values()))
+    for name in ("miou", "mbf"):
+        points, value = curves.get(name), metrics[name]
+        ends = "step" in metrics and value is not None
+        if points and ends and points[-1][0] < metrics["step"]:
+            points.append((metrics["step"], value))
+    return curves
+
+
 def _curves(runs):
-    """Plots of what was measured over the steps, one line a run."""
-    names = {
-        "total": "training loss (of each run, by its own definition)",
-        "learning_rate": "learning rate",
-        "miou": "mIoU",
-        "mbf": "mBF",
-    }
+    """Plots over the steps of the curves by run."""
+    losses = _LOSSES if len(runs) == 1 else _TOTALS
     plots = {}
-    for run in runs:
-        curves = read_curves(run.workdir / "history.jsonl")
-        for name, title in names.items():
-            # One evaluation, at the end, makes no curve.
-            if len(curves.get(name, ())) > 1:
-                plots.setdefault(title, {})[run.name] = curves[name]
+    for title, names in (losses | _SCORES | _RATES).items():
+        for run, curves in runs.items():
+            for name, line in names.items():
+                # One evaluation, at the end, makes no curve.
+                if len(curves.get(name, ())) > 1:
+                    plots.setdefault(title, {})[line or run] = curves[name]
     return plots
 
 
-def _panels(runs, dataset):
-    info = dataset.info
-    indices = np.linspace(0, len(dataset) - 1, PANELS).astype(int)
+def _panels(runs, colors):
+    """What the runs made of the same images; dict of name -> list of `View`."""
     panels = []
-    for example in dataset.examples(np.unique(indices)):
-        image, label = example["image"], example["label"]
-        pictures = {"input": image, "truth": colorize(label, info.colors)}
-        for run in runs:
-            prediction = run.predictor(image)
-            suffix = f", {run.name}" if len(runs) > 1 else ""
-            pictures[f"prediction{suffix}"] = colorize(prediction, info.colors)
-            pictures[f"boundary errors{suffix}"] = boundary_errors(
-                label, prediction, image
-            )
-        panels.append(Panel(example["filename"], pictures))
+    for views in zip(*runs.values(), strict=True):
+        pictures = views[0].reference(colors)
+        for run, view in zip(runs, views, strict=True):
+            suffix = f", {run}" if len(runs) > 1 else ""
+            for title, picture in view.outcome(colors).items():
+                pictures[f"{title}{suffix}"] = picture
+        panels.append(Panel(views[0].name, pictures))
     return panels
+
+
+def _legends(info):
+    return {
+        "Classes": dict(zip(info.class_names, info.colors, strict=True)),
+        "Boundary errors": BOUNDARY_COLORS,
+    }
+
+
+def _config(workdir):
+    return (pathlib.Path(workdir) / "config.json").read_text()

@@ -1,13 +1,13 @@
 """Pictures of labels, predictions and the errors at their boundaries.
 
 Functions of NumPy arrays without TensorFlow, so that they also serve where
-only the exported model runs. Images are RGB `(height, width, 3)` with values
-0..255, labels are class ids `(height, width)`; what is drawn is uint8 RGB.
+only the exported model runs; only those of errors need SciPy. Images are RGB
+`(height, width, 3)` with values 0..255, labels are class ids
+`(height, width)`; what is drawn is uint8 RGB.
 """
 
 import numpy as np
 from PIL import Image
-from scipy.spatial import cKDTree
 
 from deepgbass.errors import UserError
 from deepgbass.files import atomic_path
@@ -24,6 +24,9 @@ BOUNDARY_COLORS = {
 """Meaning -> colour of `boundary_errors`."""
 
 IGNORED = (38, 38, 42)
+BORDER = (255, 255, 255)
+# Pixels between two pictures side by side.
+_GAP = 8
 
 
 def colorize(label, colors, ignore_label=255):
@@ -76,6 +79,34 @@ def overlay(image, label, colors, alpha=0.55, ignore_label=255):
     return np.rint(image * (1 - weight) + painted * weight).astype(np.uint8)
 
 
+def draw_borders(picture, label):
+    """Draws the lines between classes, in both of them.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        label: integer array `(height, width)`.
+
+    Returns:
+        uint8 array `(height, width, 3)`, a copy. Lines are two pixels wide,
+        more in large pictures.
+
+    Raises:
+        UserError: the sizes differ.
+    """
+    _require_same_size(label, picture, "label", "picture")
+    lines = boundary_pixels(label, frame=False)
+    drawn = picture.copy()
+    drawn[_thicken(lines, (_line_width(label.shape) + 1) // 2)] = BORDER
+    return drawn
+
+
+def side_by_side(left, right):
+    """Two pictures `(height, width, 3)` of one size in one, with a gap."""
+    _require_same_size(left, right, "left", "right")
+    gap = np.full((len(left), _GAP, 3), IGNORED, np.uint8)
+    return np.concatenate([left, gap, right], axis=1)
+
+
 def boundary_errors(
     label, prediction, image=None, tolerance=DEFAULT, ignore_label=255
 ):
@@ -120,7 +151,7 @@ def boundary_errors(
         label, prediction, tolerance, ignore_label
     )
     both = missed & false
-    width = max(1, round(min(label.shape) / 180))
+    width = _line_width(label.shape)
     for name, mask, thickness in (
         ("found", found, (width + 1) // 2),
         ("false", false & ~both, width),
@@ -168,6 +199,25 @@ def enlarge(picture, least_width=320):
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def shrink(picture, longest):
+    """Averages areas so that the longer side is at most `longest` pixels.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        longest: pixels.
+
+    Returns:
+        uint8 array; the picture itself where it fits already.
+    """
+    height, width = picture.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    image = Image.fromarray(picture).resize(size, Image.Resampling.BOX)
+    return np.asarray(image)
+
+
 def save_png(path, array):
     """Writes uint8 `(height, width)` or `(height, width, 3)`, atomically."""
     with atomic_path(path) as temporary:
@@ -197,9 +247,17 @@ def _met(points, others, tolerance, shape):
     """Which of the points have one of the others within the tolerance."""
     if not (len(points) and len(others)):
         return np.zeros(len(points), bool)
+    # Not at import: overlays are also drawn on devices without SciPy.
+    from scipy.spatial import cKDTree
+
     _, nearest = cKDTree(others).query(points)
     squared = ((points - others[nearest]) ** 2).sum(axis=1)
     return tolerance.meets(squared, shape)
+
+
+def _line_width(shape):
+    """Pixels of a line that stands out in a picture of this size."""
+    return max(1, round(min(shape) / 180))
 
 
 def _thicken(mask, width):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepgbass.loss_maps import loss_figure, loss_maps, loss_pictures
+from deepgbass.loss_maps import heat, loss_figure, loss_maps, loss_pictures
 from deepgbass.losses import SBALoss
 
 COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
@@ -58,3 +58,12 @@ def test_pictures_and_figure(scene):
     figure = loss_figure(pictures, "title")
     drawn = [axis for axis in figure.axes if axis.images]
     assert [axis.get_title() for axis in drawn] == list(pictures)
+
+
+def test_heat_rises_from_dark_to_bright_at_the_peak():
+    values = np.array([[-1.0, 0.0, 0.25, 0.5, 1.0, 2.0]])
+    picture = heat(values, peak=1.0)
+    assert picture.dtype == np.uint8 and picture.shape == (1, 6, 3)
+    light = picture.sum(-1, dtype=int)[0]
+    assert light[0] == light[1] < light[2] < light[3] < light[4] == light[5]
+    np.testing.assert_array_equal(heat(values / 4, peak=0.25), picture)

@@ -106,7 +106,7 @@ def test_each_image_comes_once_an_epoch(dataset):
 
 def test_order_does_not_favour_positions(dataset):
     firsts = [
-        int(pipeline._position_to_index(np.int64(10 * epoch), COUNT, 3))
+        int(pipeline.position_to_index(np.int64(10 * epoch), COUNT, 3))
         for epoch in range(400)
     ]
     counts = np.bincount(firsts, minlength=COUNT)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepgbass.report import Panel, Table, write_report
+from deepgbass.report import Panel, Progress, Table, write_report
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
 EVIL = '<script>alert("1")</script>'
@@ -96,6 +96,24 @@ def test_report_loads_nothing_from_elsewhere(tmp_path):
     assert "script" not in page.tags and "link" not in page.tags
     assert "url(http" not in text and "@import" not in text
     assert "default-src 'none'" in text
+
+
+def test_a_report_under_way_says_so_and_loads_itself_anew(tmp_path):
+    progress = Progress(1200, 3000, EVIL, refresh=45)
+    text = write(tmp_path / "r.html", progress=progress)
+    page = Page(text)
+    assert "step 1,200 of 3,000 · " in page.shown
+    assert "updated at " in page.shown and EVIL in page.shown
+    assert "<script" not in text
+    assert '<meta http-equiv="refresh" content="45">' in text
+    assert '<progress value="1200" max="3000">' in text
+
+
+def test_a_finished_report_does_not_load_itself_anew(tmp_path):
+    path = tmp_path / "r.html"
+    write(path, progress=Progress(1, 2))
+    text = write(path)
+    assert 'http-equiv="refresh' not in text and "<progress" not in text
 
 
 def test_every_string_is_escaped(tmp_path):

@@ -8,7 +8,8 @@ from deepgbass.evaluation import evaluate
 from deepgbass.experiment import make_model
 from deepgbass.history import History
 from deepgbass.predictors import KerasPredictor
-from deepgbass.run_report import Run, report_runs
+from deepgbass.report import Progress
+from deepgbass.run_report import Run, report_progress, report_runs
 from deepgbass.run_tables import conditions, markdown_table, print_metrics
 
 
@@ -92,3 +93,30 @@ def test_report_of_two_runs_shows_both(dataset, tmp_path):
         assert text in page
     for name in dataset.info.class_names:
         assert name in page
+
+
+@pytest.mark.slow
+def test_the_report_at_the_end_replaces_that_under_way(dataset, tmp_path):
+    path, config = tmp_path / "report.html", tiny_config()
+    (tmp_path / "config.json").write_text(config.to_json())
+    history = History(tmp_path / "history.jsonl")
+    for step in (1, 2):
+        history.write(step, {"total": 1 / step, "sbl_l1": 1.0, "sbl_l2": 2.0})
+    history.write(2, {"miou": 0.25, "mbf": 0.125})
+    report_progress(
+        path, tmp_path, Progress(2, 6), name="tiny", info=dataset.info
+    )
+    page = path.read_text()
+    assert "tiny, under way" in page and "SBL, L1" in page
+    assert "mIoU at step 2" in page and "0.125" in page
+    # One evaluation is a number, but no curve.
+    assert "<h3>mIoU</h3>" not in page
+
+    model = make_model(config.model, 6, SIZE)
+    predictor = KerasPredictor(model, dataset.info)
+    metrics = {"step": 6, **evaluate(predictor, dataset)}
+    run = Run("tiny", tmp_path, predictor, {"float": metrics})
+    report_runs(path, "tiny at step 6", [run], dataset)
+    page = path.read_text()
+    assert "under way" not in page and 'http-equiv="refresh' not in page
+    assert "<h3>mIoU</h3>" in page and "w: weight in SBL-WCE" in page

@@ -171,7 +171,7 @@ def training_batches(
 
     def make_crop(row):
         counter = row // rows * batch_size + first + row % rows
-        index = _position_to_index(counter, count, seed)
+        index = position_to_index(counter, count, seed)
         features = tfrecord.parse_features(dataset.read(index))
         label = decoding.decode_label(features["label"])
         label = to_memory_label(label, dataset.info.ignore_label)
@@ -208,7 +208,7 @@ def _rows_of_worker(batch_size, context):
     return context.input_pipeline_id * rows, rows, batch_size // replicas
 
 
-def _position_to_index(counter, count, seed):
+def position_to_index(counter, count, seed):
     """The record of a counter: each epoch is a permutation of its own."""
     epoch, position = counter // count, counter % count
     return tf.random.experimental.index_shuffle(

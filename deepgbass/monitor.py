@@ -1,0 +1,172 @@
+"""Seeing a run while it trains: history, TensorBoard, terminal, report."""
+
+import pathlib
+import time
+
+import tensorflow as tf
+
+from deepgbass.event_files import drop_events
+from deepgbass.gallery import Gallery
+from deepgbass.history import History, read_curves
+from deepgbass.progress import TrainingProgress, console, duration
+from deepgbass.report import Progress
+from deepgbass.run_report import report_progress
+from deepgbass.visualize import shrink
+
+# Pixels of the longer side of TensorBoard's pictures.
+LONGEST = 640
+
+# Between two reports at checkpoints lie so many times their cost.
+_PATIENCE = 100
+
+
+class Monitor:
+    """Takes what a run measures to where it can be seen.
+
+    That is the terminal and, in the work directory, `history.jsonl`,
+    `tensorboard/` and `report.html`, which shows the run under way until the
+    report on its end replaces it. A resumed run continues all of them: what
+    was measured after the checkpoint is measured again, and forgotten here.
+    A context manager, within which the progress is shown.
+
+    Args:
+        config: `ExperimentConfig`.
+        workdir: folder that holds its `config.json`.
+        step: int. The step that the run starts or resumes at.
+        evaluated: False if the evaluation of that step happens again.
+        dataset: `SegmentationDataset` for evaluation.
+        loss: the training loss, for the pictures of its weights.
+    """
+
+    def __init__(self, config, workdir, step, evaluated, dataset, loss):
+        self._config = config
+        self._workdir = pathlib.Path(workdir)
+        self._dataset, self._loss = dataset, loss
+        self._gallery, self._metrics, self._views = None, None, ()
+        self._history = History(
+            self._workdir / "history.jsonl", step, evaluated
+        )
+        self._drawn = "miou" in read_curves(self._history.path)
+        self._next_report = 0.0
+        folder = self._workdir / "tensorboard"
+        drop_events(folder, step, evaluated)
+        self._writer = tf.summary.create_file_writer(str(folder))
+        train = config.train
+        self._progress = TrainingProgress(step, train.steps, train.batch_size)
+
+    def __enter__(self):
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self._progress.__exit__(*error)
+
+    def advance(self, step):
+        """Notes that a step is done: cheap enough for every step."""
+        self._progress.advance(step)
+
+    def log(self, step, values):
+        """Records and shows a step: dict of name -> float, with `total`.
+
+        `images_per_second` since the last call is added.
+        """
+        speed = self._progress.update(step, values["total"])
+        self._record(step, "train", {**values, "images_per_second": speed})
+
+    def flush(self):
+        """Puts all that was recorded on the disk, but for the report."""
+        self._history.sync()
+        self._writer.flush()
+
+    def refresh(self, step):
+        """Brings the report up to date, if the last was long enough ago.
+
+        So often that it takes a hundredth of the time.
+        """
+        if time.monotonic() > self._next_report:
+            self._report(step)
+
+    def evaluate(self, step, meter):
+        """Measures, records and shows it, and draws the fixed pictures.
+
+        Args:
+            step: int.
+            meter: function without arguments that gives metrics, a dict as
+                of `deepgbass.evaluate`; its attribute `predictor` is then
+                the `Predictor` that was measured.
+
+        Returns:
+            dict, the metrics.
+        """
+        with self._progress.paused():
+            began = time.perf_counter()
+            metrics = meter()
+            seconds = time.perf_counter() - began
+            numbers = {
+                name: value
+                for name, value in metrics.items()
+                if value is None or isinstance(value, float)
+            }
+            self._record(step, "eval", numbers)
+            console.print(self._evaluation_line(step, metrics, seconds))
+            if self._gallery is None:
+                self._gallery = Gallery(self._dataset, self._loss)
+            self._views = self._gallery.views(meter.predictor)
+            self._metrics = {"step": step, **metrics}
+            with self._writer.as_default(step):
+                self._draw(with_reference=not self._drawn)
+            self._drawn = True
+            self.flush()
+            self._report(step)
+        return metrics
+
+    def _record(self, step, group, values):
+        self._history.write(step, values)
+        with self._writer.as_default(step):
+            for name, value in values.items():
+                if value is not None:
+                    tf.summary.scalar(f"{group}/{name}", value)
+
+    def _evaluation_line(self, step, metrics, seconds):
+        curves = read_curves(self._history.path)
+        words = [f"evaluation at step {step}/{self._config.train.steps}"]
+        for key, name in (("miou", "mIoU"), ("mbf", "mBF")):
+            if metrics[key] is None:
+                words.append(f"{name} -")
+                continue
+            at, best = max(curves[key], key=lambda point: point[1])
+            so_far = "best" if at == step else f"best {best:.3f} at {at}"
+            words.append(f"{name} {metrics[key]:.3f} ({so_far})")
+        return " · ".join([*words, duration(seconds)])
+
+    def _draw(self, with_reference):
+        colors = self._dataset.info.colors
+        for number, view in enumerate(self._views):
+            pictures = view.outcome(colors, over_image=True)
+            if with_reference:
+                pictures |= view.reference(colors)
+            for title, picture in pictures.items():
+                kind = title.partition(":")[0].replace(" ", "_")
+                tf.summary.image(
+                    f"eval/{kind}/{number}_{view.name}",
+                    shrink(picture, LONGEST)[None],
+                )
+
+    def _report(self, step):
+        began = time.monotonic()
+        left = self._progress.left
+        report_progress(
+            self._workdir / "report.html",
+            self._workdir,
+            Progress(
+                step,
+                self._config.train.steps,
+                left and f"about {left} of training left",
+            ),
+            name=self._config.name,
+            info=self._dataset.info,
+            metrics=self._metrics,
+            views=self._views,
+        )
+        now = time.monotonic()
+        self._next_report = now + _PATIENCE * (now - began)
