@@ -3,8 +3,8 @@
 import dataclasses
 import pathlib
 
-import tensorflow as tf
-
+from deepgbass import checkpoint_files, checkpoints
+from deepgbass.averaging import WeightAverage
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
@@ -16,6 +16,18 @@ from deepgbass.losses import IgnoreCrossentropy, SBALoss
 from deepgbass.models import build_model
 
 _VERIFIED = "verified.json"
+
+# Fields that may change when a run goes on: they decide what is kept, shown
+# and held in memory, not what is trained.
+_FREE = {
+    "train.best_by",
+    "train.checkpoint_every",
+    "train.eval_every",
+    "train.keep",
+    "train.keep_best",
+    "train.log_every",
+    "train.recompute",
+}
 
 # What a run that was killed early may have left in its folder.
 _OWN = ("data", "dataset.json", _VERIFIED)
@@ -77,10 +89,6 @@ def open_split(config, workdir, data_dir, split):
     return dataset
 
 
-def checkpoint_dir(workdir):
-    return pathlib.Path(workdir) / "checkpoints"
-
-
 def check_workdir(config, workdir):
     """Makes sure that `workdir` is new or this experiment's; writes nothing.
 
@@ -90,8 +98,10 @@ def check_workdir(config, workdir):
     """
     workdir = pathlib.Path(workdir)
     if (workdir / "config.json").exists():
-        found = load_config(workdir)
-        _refuse(workdir, _differences(found, config, vars(config)))
+        # Nothing is lost of a run that was never saved.
+        if has_checkpoints(workdir):
+            found = load_config(workdir)
+            _refuse(workdir, _differences(found, config, vars(config)))
         return
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"--workdir={workdir} is a file, not a folder")
@@ -107,6 +117,11 @@ def check_workdir(config, workdir):
         )
 
 
+def has_checkpoints(workdir):
+    """Whether a run in this folder was ever saved, sound or damaged."""
+    return any(checkpoints.checkpoint_dir(workdir).glob("step-*"))
+
+
 def claim_workdir(config, info, workdir):
     """Makes `workdir` this experiment's, once its data were found good.
 
@@ -114,10 +129,12 @@ def claim_workdir(config, info, workdir):
         UserError: it was made for another data set.
     """
     path = pathlib.Path(workdir) / "config.json"
-    if path.exists():
-        if DatasetInfo.load(workdir) != info:
-            _refuse(workdir, ["the data set"])
-        return
+    if (
+        path.exists()
+        and has_checkpoints(workdir)
+        and DatasetInfo.load(workdir) != info
+    ):
+        _refuse(workdir, ["the data set"])
     # config.json comes last: it says that the rest is there.
     info.save(workdir)
     write_atomic(path, config.to_json())
@@ -158,63 +175,53 @@ def _differences(found, wanted, sections):
                 for (name, was), now in zip(
                     vars(old).items(), vars(new).values(), strict=True
                 )
-                if was != now
+                if was != now and f"{section}.{name}" not in _FREE
             ]
     return words
 
 
-def restore_model(workdir, size=None, batch_size=None):
+def restore_model(workdir, size=None, batch_size=None, which="newest"):
     """The trained network of a work directory, at any input size.
 
     Args:
         workdir: folder that train.py made.
         size: (height, width) in pixels; by default `data.eval_size`.
         batch_size: as in `make_model`.
+        which: checkpoint, as `checkpoints.find` takes it.
 
     Returns:
-        (model, step): the network with the newest checkpoint's weights, and
-        the step of that checkpoint.
+        (model, step): the network with the checkpoint's weights, and the
+        step of that checkpoint.
 
     Raises:
         UserError: no checkpoint yet, or one that does not fit.
     """
     config, info = load_config(workdir), DatasetInfo.load(workdir)
-    path = tf.train.latest_checkpoint(checkpoint_dir(workdir))
-    if path is None:
-        raise UserError(
-            f"{checkpoint_dir(workdir)} has no checkpoint; train first "
-            f"(train.py --workdir={workdir})"
-        )
+    saved = checkpoints.find(workdir, which)
     model = make_model(
         config.model,
         info.num_classes,
         size or config.data.eval_size,
         batch_size,
     )
-    step = tf.Variable(0, dtype=tf.int64)
-    restore(tf.train.Checkpoint(model=model, step=step), path)
-    return model, int(step)
+    read_weights(saved, model, config.train)
+    return model, saved.step
 
 
-def restore(checkpoint, path):
-    """Reads a checkpoint file into all objects of a `tf.train.Checkpoint`.
+def read_weights(saved, model, train):
+    """Gives a network a checkpoint's weights: their average, if it has one.
+
+    Args:
+        saved: `checkpoint_files.Saved`.
+        model: network, changed in place.
+        train: the `TrainConfig` that the checkpoint was made with.
 
     Raises:
-        UserError: the file is damaged or does not fit.
+        UserError: it does not fit.
     """
-    try:
-        status = checkpoint.restore(path)
-        status.expect_partial().assert_existing_objects_matched()
-    # TensorFlow translates some of its errors: a short file is an IndexError.
-    except (
-        AssertionError,
-        IndexError,
-        RuntimeError,
-        ValueError,
-        tf.errors.OpError,
-    ) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"checkpoint {path} is damaged or does not fit ({reason}); to go "
-            "on from an older one, name it in the file 'checkpoint' beside it"
-        ) from None
+    if train.ema_decay is None:
+        checkpoint_files.restore(saved, {"model": model})
+        return
+    average = WeightAverage(model, train.ema_decay)
+    checkpoint_files.restore(saved, {"model": model, "average": average})
+    average.apply()

@@ -4,16 +4,16 @@ import json
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
+from deepgbass import checkpoints
 from deepgbass.configs import load_config
+from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.evaluation import evaluate
 from deepgbass.experiment import (
-    checkpoint_dir,
     make_model,
     open_split,
+    read_weights,
     require_same_network,
-    restore,
     restore_model,
 )
 from deepgbass.files import write_atomic
@@ -34,9 +34,10 @@ class CheckpointMeter:
         self._data_dir = data_dir
         # Built at the first call, when the work directory exists.
         self._model = None
+        self.predictor = None
 
     def __call__(self):
-        """Returns `miou` and `mbf`, shares in 0..1 or None."""
+        """Returns the metrics, as `deepgbass.evaluate` gives them."""
         if self._model is None:
             config = load_config(self._workdir)
             self._dataset = open_split(
@@ -46,14 +47,13 @@ class CheckpointMeter:
             self._model = make_model(
                 config.model, info.num_classes, config.data.eval_size
             )
-            self._predictor = configured(self._model, info, config)
-        path = tf.train.latest_checkpoint(checkpoint_dir(self._workdir))
-        restore(tf.train.Checkpoint(model=self._model), path)
-        metrics = evaluate(self._predictor, self._dataset)
-        return {name: metrics[name] for name in ("miou", "mbf")}
+            self.predictor = configured(self._model, info, config)
+        saved = checkpoints.find(self._workdir)
+        read_weights(saved, self._model, load_config(self._workdir).train)
+        return evaluate(self.predictor, self._dataset)
 
 
-def evaluate_run(config, workdir, data_dir=None, name=None):
+def evaluate_run(config, workdir, data_dir=None, name=None, which="newest"):
     """Measures a trained work directory; writes metrics.json and report.html.
 
     Args:
@@ -62,6 +62,7 @@ def evaluate_run(config, workdir, data_dir=None, name=None):
         workdir: folder that train.py made.
         data_dir: folder of records; not needed for the embedded set.
         name: what to call the network; by default the configuration's name.
+        which: checkpoint, as `checkpoints.find` takes it.
 
     Returns:
         `Run`.
@@ -73,7 +74,7 @@ def evaluate_run(config, workdir, data_dir=None, name=None):
     load_config(workdir)  # before anything is written to a mistyped folder
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
-    model, step = restore_model(workdir, config.data.eval_size)
+    model, step = restore_model(workdir, config.data.eval_size, which=which)
     predictor = configured(model, dataset.info, config)
     parameters = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     metrics = {
@@ -81,9 +82,23 @@ def evaluate_run(config, workdir, data_dir=None, name=None):
         "parameters": parameters,
         **evaluate(predictor, dataset),
     }
+    if _is_own_data(config, dataset.info, workdir):
+        checkpoints.record_scores(workdir, step, _scores(metrics))
     text = json.dumps(metrics, indent=2) + "\n"
     write_atomic(workdir / "metrics.json", text)
     run = Run(name or config.name, workdir, predictor, {"float": metrics})
     title = f"{run.name} at step {step}"
     report_runs(workdir / "report.html", title, [run], dataset)
     return run
+
+
+def _scores(metrics):
+    """What the best checkpoint is chosen by."""
+    return {name: metrics[name] for name in ("miou", "mbf")}
+
+
+def _is_own_data(config, info, workdir):
+    """Whether scores compare with those of the run's own evaluations."""
+    return config.data == load_config(
+        workdir
+    ).data and info == DatasetInfo.load(workdir)

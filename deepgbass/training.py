@@ -1,27 +1,34 @@
 """The training loop: one experiment, from its configuration to a checkpoint.
 
 A run may be stopped at any moment, by Ctrl-C, SIGTERM or SIGKILL; the same
-call continues it at the newest checkpoint.
+call continues it at the newest checkpoint. Of several workers the first, the
+chief, keeps the files and evaluates; the others only compute.
 """
 
-import math
+import contextlib
 import pathlib
 import signal
 import threading
 
 import tensorflow as tf
 
-from deepgbass import experiment, initialization
-from deepgbass.data.pipeline import training_batches
-from deepgbass.errors import UserError
-from deepgbass.history import History
-from deepgbass.keras_api import keras
-from deepgbass.optimization import (
-    decayed_kernels,
-    make_optimizer,
-    weight_penalty,
+from deepgbass import checkpoints, experiment, initialization
+from deepgbass.batch_norm import batch_norm_warning
+from deepgbass.determinism import make_deterministic
+from deepgbass.diagnosis import broken_step
+from deepgbass.distribution import (
+    chief_value,
+    copy_from_chief,
+    distributed_batches,
+    is_chief,
+    on_any_worker,
 )
-from deepgbass.progress import TrainingProgress, console
+from deepgbass.errors import UserError
+from deepgbass.keras_api import keras
+from deepgbass.monitor import Monitor
+from deepgbass.precision import network_precision
+from deepgbass.progress import console
+from deepgbass.train_step import TrainStep
 
 
 class Interrupted(Exception):
@@ -36,104 +43,123 @@ class Interrupted(Exception):
         self.status = 128 + signum
 
 
-def train(config, workdir, data_dir=None, on_eval=None):
+def train(config, workdir, data_dir=None, meter=None, strategy=None):
     """Trains an experiment, or continues it, up to `config.train.steps`.
 
     Args:
         config: `ExperimentConfig`.
-        workdir: folder for configuration, checkpoints and logs.
+        workdir: folder for configuration, checkpoints and logs, of the chief.
         data_dir: folder of records with `dataset.json`; not needed for the
             embedded set.
-        on_eval: None, or function without arguments that measures the newest
-            checkpoint and returns a dict of floats for the history; called
-            every `config.train.eval_every` steps.
+        meter: None, or a `CheckpointMeter`, which the chief calls every
+            `config.train.eval_every` steps.
+        strategy: of `distribution.make_strategy`; None for one device. All
+            workers call this function.
 
     Raises:
-        UserError: bad data, a work directory of another experiment, initial
+        UserError: bad data, a work directory of another experiment or of a
+            training that is under way, one that cannot be written, initial
             weights that do not fit, or a loss that is not finite.
         Interrupted: SIGTERM or Ctrl-C; the run can be continued.
     """
     workdir = pathlib.Path(workdir)
-    experiment.check_workdir(config, workdir)
-    if tf.train.latest_checkpoint(experiment.checkpoint_dir(workdir)) is None:
-        initialization.check(config)
-    # The split for evaluation too: its faults would show hours later.
-    dataset, _ = (
-        experiment.open_split(config, workdir, data_dir, split)
-        for split in (config.data.train_split, config.data.eval_split)
-    )
-    experiment.claim_workdir(config, dataset.info, workdir)
-    loop = _Loop(config, workdir, dataset)
-    if loop.step >= config.train.steps:
-        console.print(f"Trained already: {workdir} is at step {loop.step}")
-        return
-    loop.run(on_eval)
+    if config.train.deterministic:
+        make_deterministic()
+    strategy = strategy or tf.distribute.get_strategy()
+    chief = is_chief(strategy)
+    if strategy.num_replicas_in_sync * config.train.accumulate > 1:
+        experiment.make_loss(config.loss).require_divisible()
+    with contextlib.ExitStack() as stack:
+        if chief:
+            experiment.check_workdir(config, workdir)
+            stack.enter_context(checkpoints.alone(workdir))
+        saved = checkpoints.Checkpoints(workdir, config, chief)
+        step = int(chief_value(strategy, saved.step))
+        if step == 0:
+            initialization.check(config)
+        # The split for evaluation too: its faults would show hours later.
+        dataset, measured = (
+            experiment.open_split(config, workdir, data_dir, split)
+            for split in (config.data.train_split, config.data.eval_split)
+        )
+        if chief:
+            experiment.claim_workdir(config, dataset.info, workdir)
+        if step >= config.train.steps:
+            console.print(f"Trained already: {workdir} is at step {step}")
+            return
+        loop = _Loop(config, dataset, saved, strategy, step)
+        if chief:
+            loop.open_logs(workdir, measured)
+        loop.run(meter)
 
 
 class _Loop:
     """State of one run: network, optimiser, checkpoints, logs."""
 
-    def __init__(self, config, workdir, dataset):
+    def __init__(self, config, dataset, saved, strategy, step):
         self.config = config
         self.dataset = dataset
-        keras.utils.set_random_seed(config.train.seed)
-        self.model = experiment.make_model(
-            config.model, dataset.info.num_classes, config.data.crop_size
-        )
+        self.checkpoints = saved
+        self.strategy = strategy
+        self.monitor = None
+        train = config.train
+        keras.utils.set_random_seed(train.seed)
         self.loss = experiment.make_loss(config.loss)
-        self.optimizer = make_optimizer(config.train)
-        # Slots exist before restoring, so that a mismatch shows at once.
-        self.optimizer.build(self.model.trainable_variables)
-        self.kernels = decayed_kernels(self.model)
-        self.step_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(
-                model=self.model,
-                optimizer=self.optimizer,
-                step=self.step_variable,
-            ),
-            experiment.checkpoint_dir(workdir),
-            max_to_keep=3,
-        )
+        with strategy.scope(), network_precision(train.precision):
+            self.model = experiment.make_model(
+                config.model, dataset.info.num_classes, config.data.crop_size
+            )
+        if step == 0:
+            initialization.initialize(self.model, config, dataset)
+        # All that changes from step to step: the rest is made from the
+        # configuration, and from the seed and the step.
+        self.train_step = TrainStep(self.model, self.loss, train, strategy)
+        self.state = self.train_step.trackables()
         self._restore()
-        self.history = History(workdir / "history.jsonl", self.step)
-        self.writer = tf.summary.create_file_writer(
-            str(workdir / "tensorboard")
-        )
+        warning = batch_norm_warning(train, strategy.num_replicas_in_sync)
+        if warning:
+            console.print(f"Warning: {warning}")
 
     @property
     def step(self):
-        return int(self.step_variable)
+        return int(self.train_step.step.numpy())
+
+    @property
+    def is_chief(self):
+        return self.monitor is not None
 
     def _restore(self):
-        path = self.manager.latest_checkpoint
-        if path is None:
-            initialization.initialize(self.model, self.config, self.dataset)
-            return
-        experiment.restore(self.manager.checkpoint, path)
-        console.print(
-            f"Resuming at step {self.step} of {self.config.train.steps} "
-            f"(checkpoint {path})"
+        if self.checkpoints.newest is not None and is_chief(self.strategy):
+            self.checkpoints.restore(self.state)
+            console.print(
+                f"Resuming at step {self.step} of {self.config.train.steps} "
+                f"(checkpoint {self.checkpoints.newest.path})"
+            )
+        average = self.train_step.average
+        copy_from_chief(
+            self.strategy,
+            [
+                *self.model.variables,
+                *self.train_step.optimizer.variables,
+                *(average.shadows if average else ()),
+                self.train_step.step,
+            ],
         )
 
-    @tf.function
-    def _train_step(self, images, labels):
-        seed = tf.stack([self.config.train.seed, self.step_variable])
-        with tf.GradientTape() as tape:
-            logits = self.model(images, training=True)
-            parts = self.loss.components(labels, logits, seed=seed)
-            objective = parts["total"] + weight_penalty(
-                self.kernels, self.config.train.weight_decay
+    def open_logs(self, workdir, measured):
+        """Makes this process the one that shows and evaluates the run."""
+        newest = self.checkpoints.newest
+        # An evaluation that was cut short happens again.
+        evaluated = newest is None or newest.scores is not None
+        with self.checkpoints.writing(self.step):
+            self.monitor = Monitor(
+                self.config, workdir, self.step, evaluated, measured, self.loss
             )
-        variables = self.model.trainable_variables
-        gradients = tape.gradient(objective, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self.step_variable.assign_add(1)
-        return parts | {"gradient_norm": tf.linalg.global_norm(gradients)}
 
-    def run(self, on_eval):
+    def run(self, meter):
         train = self.config.train
-        batches = training_batches(
+        batches = distributed_batches(
+            self.strategy,
             self.dataset,
             self.config.data,
             batch_size=train.batch_size,
@@ -141,64 +167,90 @@ class _Loop:
             start_step=self.step,
         )
         first = self.step
-        with (
-            _StopRequests() as stop,
-            TrainingProgress(first, train.steps, train.batch_size) as progress,
-        ):
+        evaluates = self._evaluations(meter)
+        with _StopRequests() as stop, self.monitor or contextlib.nullcontext():
+            if first in evaluates and self.checkpoints.newest.scores is None:
+                self._evaluate(first, meter)
             steps = range(first + 1, train.steps + 1)
             for step, (images, labels) in zip(steps, batches, strict=False):
-                parts = self._train_step(images, labels)
-                last = step == train.steps
-                evaluates = (
-                    on_eval is not None
-                    and train.eval_every > 0
-                    and step % train.eval_every == 0
-                    and not last
-                )
+                parts = self.train_step(images, labels)
+                if self.is_chief:
+                    self.monitor.advance(step)
+                stops = on_any_worker(self.strategy, bool(stop.requested))
                 saves = (
-                    evaluates
-                    or last
-                    or stop.requested
+                    (train.eval_every and step % train.eval_every == 0)
+                    or step == train.steps
+                    or stops
                     or step % train.checkpoint_every == 0
                 )
                 if saves or step % train.log_every == 0:
-                    self._log(step, parts, progress)
+                    self._log(step, parts)
                 if saves:
-                    self.manager.save(checkpoint_number=step)
-                    self.writer.flush()
-                if stop.requested:
+                    self._save(step)
+                if stops:
                     raise Interrupted(
                         f"stopped at step {step} of {train.steps}, which is "
                         "saved; the same command continues there",
-                        stop.requested,
+                        stop.requested or signal.SIGTERM,
                     )
-                if evaluates:
-                    with progress.paused():
-                        self._record(step, "eval", on_eval())
+                if step in evaluates:
+                    self._evaluate(step, meter)
 
-    def _log(self, step, parts, progress):
-        parts = {name: float(value) for name, value in parts.items()}
+    def _evaluations(self, meter):
+        """The steps after which to evaluate; the last is the caller's."""
+        train = self.config.train
+        if meter is None or train.eval_every == 0 or not self.is_chief:
+            return range(0)
+        return range(train.eval_every, train.steps, train.eval_every)
+
+    def _save(self, step):
+        if not self.is_chief:
+            self.checkpoints.save(step, self.state)
+            return
+        with self.checkpoints.writing(step):
+            # Logs first: what a checkpoint follows is not written again.
+            self.monitor.flush()
+        self.checkpoints.save(step, self.state)
+        with self.checkpoints.writing(step):
+            self.monitor.refresh(step)
+
+    def _evaluate(self, step, meter):
+        with self.checkpoints.writing(step):
+            metrics = self.monitor.evaluate(step, meter)
+        self.checkpoints.record(
+            {name: metrics[name] for name in ("miou", "mbf")}
+        )
+
+    def _log(self, step, parts):
         # Checked before every save: a broken state would be the newest one.
-        if not all(math.isfinite(value) for value in parts.values()):
-            newest = self.manager.latest_checkpoint or "none yet"
-            raise UserError(
-                f"loss or gradient is not finite at step {step}: {parts}; "
-                f"newest sound checkpoint: {newest}; a lower --set "
-                "train.learning_rate usually helps"
+        if not self.train_step.guard.sound:
+            raise self._broken()
+        if self.is_chief:
+            values = {name: float(value) for name, value in parts.items()}
+            values["learning_rate"] = float(
+                self.train_step.optimizer.learning_rate.numpy()
             )
-        values = {
-            **parts,
-            "learning_rate": float(self.optimizer.learning_rate),
-            "images_per_second": progress.update(step, parts["total"]),
-        }
-        self._record(step, "train", values)
+            with self.checkpoints.writing(step):
+                self.monitor.log(step, values)
 
-    def _record(self, step, group, values):
-        self.history.write(step, values)
-        with self.writer.as_default(step):
-            for name, value in values.items():
-                if value is not None:
-                    tf.summary.scalar(f"{group}/{name}", value)
+    def _broken(self):
+        """The error for a step that was not finite, on all workers alike."""
+        step, newest = self.step + 1, self.checkpoints.newest
+        if self.strategy.num_replicas_in_sync == 1:
+            return broken_step(
+                step,
+                self.config,
+                self.dataset,
+                self.model,
+                self.loss,
+                newest and newest.path,
+            )
+        return UserError(
+            "training stopped: loss or gradient is not finite at step "
+            f"{step} of {self.config.train.steps}, which was not applied; "
+            f"newest checkpoint, which is sound: {newest and newest.path}; "
+            "--strategy=one continues there and names images and layer"
+        )
 
 
 class _StopRequests:

@@ -9,6 +9,7 @@ from tf1_reference import write_checkpoint
 from tiny import tiny_config, write_tiny
 
 from deepgbass import experiment, initialization, training
+from deepgbass.checkpoints import Checkpoints
 from deepgbass.data.pipeline import load_dataset, training_batches
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
@@ -49,6 +50,11 @@ def slim(tmp_path_factory, dataset):
     return write_checkpoint(path, values), values
 
 
+def loop_of(config, workdir, dataset):
+    saved = Checkpoints(workdir, config)
+    return training._Loop(config, workdir, dataset, saved)
+
+
 def test_a_new_run_loads_the_backbone_and_a_resumed_one_nothing(
     slim, dataset, tmp_path, capsys
 ):
@@ -59,7 +65,7 @@ def test_a_new_run_loads_the_backbone_and_a_resumed_one_nothing(
     config = tiny_config(init_weights=str(path))
     (tmp_path / "run").mkdir()
 
-    loop = training._Loop(config, tmp_path / "run", dataset)
+    loop = loop_of(config, tmp_path / "run", dataset)
     said = capsys.readouterr().out
     assert "TF1 checkpoint" in said and "Random weights" not in said
     layers = backbone_layers(loop.model)
@@ -67,7 +73,7 @@ def test_a_new_run_loads_the_backbone_and_a_resumed_one_nothing(
         for v in layer.weights:
             np.testing.assert_array_equal(v, values[slim_name(v)])
     # The head is that of a run from random weights.
-    random = training._Loop(tiny_config(), tmp_path / "run", dataset).model
+    random = loop_of(tiny_config(), tmp_path / "run", dataset).model
     assert "Random weights" in capsys.readouterr().out
     for layer in random.layers:
         if layer.weights and layer.name not in {x.name for x in layers}:
@@ -80,11 +86,11 @@ def test_a_new_run_loads_the_backbone_and_a_resumed_one_nothing(
 
     layers[0].weights[0].assign_add(np.ones(layers[0].weights[0].shape))
     trained = loop.model.get_weights()
-    loop.manager.save(checkpoint_number=1)
+    loop.checkpoints.save(1, loop.state)
     # The file may be gone by then.
     for file in tmp_path.glob("model.ckpt*"):
         file.unlink()
-    resumed = training._Loop(config, tmp_path / "run", dataset)
+    resumed = loop_of(config, tmp_path / "run", dataset)
     said = capsys.readouterr().out
     assert "Resuming" in said and "loaded" not in said
     for old, new in zip(trained, resumed.model.get_weights(), strict=True):

@@ -1,21 +1,35 @@
 """Training: it learns, stops when asked, and goes on where it was."""
 
 import dataclasses
+import errno
 import os
 import signal
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from fake_meter import FakeGallery, FakeMeter
+from kill_training import make_model
 from tiny import tiny_config, write_tiny
 
+from deepgbass import experiment, monitor
+from deepgbass.checkpoints import (
+    Checkpoints,
+    alone,
+    checkpoint_dir,
+    find,
+)
 from deepgbass.configs import LossConfig, load_config
 from deepgbass.errors import UserError
-from deepgbass.experiment import checkpoint_dir, restore_model
-from deepgbass.history import read_curves
+from deepgbass.history import History, read_curves
 from deepgbass.training import Interrupted, train
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    monkeypatch.setattr(monitor, "Gallery", lambda *_: FakeGallery())
+    monkeypatch.setattr(monitor, "report_progress", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="module")
@@ -29,29 +43,31 @@ def test_a_stopped_run_goes_on_where_it_was(data_dir, tmp_path, capsys):
 
     def ask_to_stop():
         os.kill(os.getpid(), signal.SIGTERM)
-        return {"miou": 0.5}
+        return {"miou": 0.5, "mbf": 0.25}
 
     with pytest.raises(Interrupted, match="stopped at step 4 of 6") as caught:
-        train(config, workdir, data_dir, on_eval=ask_to_stop)
+        train(config, workdir, data_dir, FakeMeter(ask_to_stop))
     assert caught.value.status == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
     train(config, workdir, data_dir)
     output = capsys.readouterr().out.replace("\n", " ")
-    assert "Resuming at step 4 of 6" in output and "ckpt-4" in output
+    assert "Resuming at step 4 of 6" in output and "step-00000004" in output
     curves = read_curves(workdir / "history.jsonl")
     assert [step for step, _ in curves["total"]] == [1, 2, 3, 4, 5, 6]
     assert curves["miou"] == [(3, 0.5)]
     assert {"sbl", "wce", "learning_rate", "images_per_second"} <= set(curves)
     assert load_config(workdir) == config
-    assert restore_model(workdir)[1] == 6
+    assert experiment.restore_model(workdir)[1] == 6
     assert list((workdir / "tensorboard").iterdir())
+    # What was measured along the way chooses the best.
+    assert find(workdir, 3).scores == {"miou": 0.5, "mbf": 0.25}
+    assert not list(workdir.rglob(".*"))
 
     # A finished run is left alone.
-    before = os.stat(checkpoint_dir(workdir) / "ckpt-6.index").st_mtime_ns
+    before = find(workdir).path.stat()
     train(config, workdir, data_dir)
-    after = os.stat(checkpoint_dir(workdir) / "ckpt-6.index").st_mtime_ns
-    assert before == after
+    assert find(workdir).path.stat() == before
 
     # Another experiment is refused, and the message says what differs.
     other = dataclasses.replace(config, loss=LossConfig(sbl_weight=2.0))
@@ -76,10 +92,12 @@ def test_a_loss_that_is_not_finite_stops_the_run(data_dir, tmp_path):
     with pytest.raises(UserError, match="not finite at step") as caught:
         train(config, tmp_path / "run", data_dir)
     # What it calls sound is sound.
-    newest = tf.train.latest_checkpoint(checkpoint_dir(tmp_path / "run"))
-    assert str(newest or "none yet") in str(caught.value)
-    if newest:
-        model, _ = restore_model(tmp_path / "run")
+    saved = list(checkpoint_dir(tmp_path / "run").glob("*"))
+    if "which is sound: none yet" in str(caught.value):
+        assert not saved
+    else:
+        assert str(find(tmp_path / "run").path) in str(caught.value)
+        model, _ = experiment.restore_model(tmp_path / "run")
         assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
@@ -88,17 +106,62 @@ def test_records_without_a_folder_are_asked_for(tmp_path):
         train(tiny_config(), tmp_path / "run")
 
 
-def test_a_damaged_checkpoint_is_named(data_dir, tmp_path):
-    workdir = tmp_path / "run"
-    train(tiny_config(steps=2), workdir, data_dir)
-    (data,) = checkpoint_dir(workdir).glob("ckpt-2.data*")
-    data.write_bytes(data.read_bytes()[:1000])
-    with pytest.raises(UserError, match="ckpt-2 is damaged"):
-        restore_model(workdir)
-    with pytest.raises(UserError, match="ckpt-2 is damaged"):
-        train(tiny_config(steps=2), workdir, data_dir)
+def test_a_folder_where_another_training_works_is_refused(tmp_path):
+    with (
+        alone(tmp_path / "run"),
+        pytest.raises(UserError, match="another training writes here now"),
+    ):
+        train(tiny_config(), tmp_path / "run", tmp_path / "no data")
+
+
+def test_a_disk_full_of_logs_ends_the_run_and_says_what_is_saved(
+    data_dir, tmp_path, monkeypatch
+):
+    def full(history, step, values):
+        if step == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(experiment, "make_model", make_model)
+    monkeypatch.setattr(History, "write", full)
+    with pytest.raises(UserError, match="at step 3 .No space.*step 2 is"):
+        train(tiny_config(), tmp_path / "run", data_dir)
+    assert find(tmp_path / "run").step == 2
+
+
+def test_an_evaluation_that_was_cut_short_happens_again(
+    data_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(experiment, "make_model", make_model)
+    config, workdir = tiny_config(eval_every=3), tmp_path / "run"
+    measured = []
+
+    def measure():
+        measured.append(find(workdir).step)
+        return {"miou": 0.5, "mbf": None}
+
+    meter = FakeMeter(measure)
+    with monkeypatch.context() as patch:
+        # The history has its line then, and the checkpoint no scores yet.
+        patch.setattr(Checkpoints, "record", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(config, workdir, data_dir, meter)
+    train(config, workdir, data_dir, meter)
+    assert measured == [3, 3]
+    curves = read_curves(workdir / "history.jsonl")
+    assert curves["miou"] == [(3, 0.5)]
+    assert [step for step, _ in curves["total"]] == [1, 2, 3, 4, 5, 6]
+    assert find(workdir, 3).scores == {"miou": 0.5, "mbf": None}
+    train(config, workdir, data_dir, meter)
+    assert measured == [3, 3]
+
+
+def test_threads_that_run_already_cannot_be_deterministic(tmp_path):
+    config = tiny_config(deterministic=True)
+    with pytest.raises(UserError, match="train.deterministic needs one thread"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_restoring_names_what_is_missing(data_dir, tmp_path):
     with pytest.raises(UserError, match=r"config\.json"):
-        restore_model(tmp_path)
+        experiment.restore_model(tmp_path)

@@ -11,6 +11,7 @@ import sys
 from absl import app, flags, logging
 
 from deepgbass.errors import UserError
+from deepgbass.extras import advice
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -44,6 +45,10 @@ def run(main, positional=None):
             main(argv)
         except UserError as error:
             sys.exit(f"error: {error}")
+        except ModuleNotFoundError as error:
+            if (text := advice(error)) is None:
+                raise
+            sys.exit(f"error: {text}")
         except OSError as error:
             # A full disk, a read-only folder, a file in a folder's place.
             if error.filename is None:
@@ -53,16 +58,22 @@ def run(main, positional=None):
     app.run(guarded)
 
 
-def import_tensorflow():
+def import_tensorflow(before=None):
     """Imports TensorFlow without its greetings, once flags were checked.
 
     On a machine without a GPU it reports the missing drivers on stderr, from
     C++ and regardless of its log level, at import and at the first operation.
+
+    Args:
+        before: None, or function without arguments that does what must be
+            done before the first operation. What it returns is returned.
     """
     with _silent_stderr():
         import tensorflow as tf
 
+        result = before() if before else None
         tf.constant(0)
+    return result
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import sys
 
 from absl import flags
 
+from deepgbass.cluster import STRATEGIES, check_strategy
 from deepgbass.commands import cli
 from deepgbass.configs import load_config, summary
 from deepgbass.errors import UserError
@@ -47,6 +48,18 @@ _MODE = flags.DEFINE_enum(
     "train_and_eval",
     ["train", "eval", "train_and_eval"],
     "What to do.",
+)
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    list(STRATEGIES),
+    "The devices to train on, see docs/distributed.md. auto: what TF_CONFIG "
+    "and TPU_NAME name, else all GPUs, else one device.",
+)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint",
+    "newest",
+    "What --mode=eval measures: newest, best or a step.",
 )
 _SET = flags.DEFINE_multi_string(
     "set",
@@ -77,21 +90,54 @@ def main(_):
     data_dir = _DATA_DIR.value
     print(f"Work directory: {workdir}")
     print(summary.effective(config), flush=True)
-    cli.import_tensorflow()
+    trains, evaluates = _MODE.value != "eval", _MODE.value != "train"
+    if trains and _CHECKPOINT.value != "newest":
+        raise UserError(
+            f"--checkpoint={_CHECKPOINT.value} is for --mode=eval; training "
+            "goes on at the newest"
+        )
+    name, cluster = "one", None
+    if trains:
+        name, cluster = check_strategy(_STRATEGY.value, config.train.batch_size)
+    strategy = cli.import_tensorflow(
+        lambda: _prepare(config, data_dir, name, cluster)
+    )
+    from deepgbass import distribution
     from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
     from deepgbass.run_tables import print_metrics
     from deepgbass.training import Interrupted, train
 
-    if _MODE.value != "eval":
-        try:
-            train(config, workdir, data_dir, CheckpointMeter(workdir, data_dir))
-        except Interrupted as interruption:
-            print(interruption)
-            sys.exit(interruption.status)
-    if _MODE.value != "train":
-        run = evaluate_run(config, workdir, data_dir)
-        print_metrics({run.name: run.metrics})
-        print(f"Report: {(workdir / 'report.html').resolve()}")
+    chief = distribution.is_chief(strategy)
+    with distribution.lost_workers_named(strategy):
+        if trains:
+            meter = CheckpointMeter(workdir, data_dir) if chief else None
+            try:
+                train(config, workdir, data_dir, meter, strategy)
+            except Interrupted as interruption:
+                print(interruption)
+                sys.exit(interruption.status)
+        if evaluates and chief:
+            run = evaluate_run(
+                config, workdir, data_dir, which=_CHECKPOINT.value
+            )
+            print_metrics({run.name: run.metrics})
+            print(f"Report: {(workdir / 'report.html').resolve()}")
+        # The others may not leave while the chief evaluates.
+        distribution.wait_for_all(strategy)
+
+
+def _prepare(config, data_dir, name, cluster):
+    """What must be settled before TensorFlow's first operation."""
+    from deepgbass import determinism, distribution
+
+    if config.train.deterministic:
+        determinism.make_deterministic()
+    return distribution.make_strategy(
+        name,
+        cluster,
+        batch_size=config.train.batch_size,
+        facts=distribution.run_facts(config, data_dir),
+    )
 
 
 def _print_presets():

@@ -1,0 +1,283 @@
+"""Training on several devices or hosts, by tf.distribute.
+
+    name, cluster = check_strategy("auto", batch_size)
+    strategy = make_strategy(name, cluster, batch_size=batch_size)
+    with strategy.scope(), lost_workers_named(strategy):
+        ...
+
+Every worker runs the same program. What it does alone (files, evaluation)
+must not read variables of the strategy: batch statistics are summed over the
+workers when read. docs/distributed.md has the commands and the guarantees.
+"""
+
+import contextlib
+import dataclasses
+import faulthandler
+import hashlib
+import os
+import pathlib
+import re
+
+import tensorflow as tf
+
+from deepgbass.cluster import Cluster, check_shares
+from deepgbass.data.pipeline import training_batches
+from deepgbass.errors import UserError
+from deepgbass.roll_call import roll_call
+from deepgbass.versions import versions
+
+# What an operation over all workers raises once one of them is gone.
+PEER_ERRORS = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnavailableError,
+)
+
+_START_SECONDS = 300
+_TASK = re.compile(r"/job:(chief|worker)(?:/replica:0)?/task:(\d+)")
+
+
+def make_strategy(
+    name, cluster=None, *, batch_size, facts=None, timeout=_START_SECONDS
+):
+    """The strategy of `--strategy`; the first thing done with TensorFlow.
+
+    Args:
+        name, cluster: what `cluster.check_strategy` returned. "auto" takes
+            all GPUs of this host if there are several, else one device.
+            "mirrored" takes all GPUs or, without any, the logical CPU
+            devices, if there are several (for tests).
+        batch_size: images of a step, over all replicas.
+        facts: dict of name -> string that every worker must have alike,
+            such as `run_facts`.
+        timeout: seconds within which all workers must have come up. Should
+            one vanish while TensorFlow connects them, this process ends as
+            long after, with its stack and status 1.
+
+    Returns:
+        `tf.distribute.Strategy`.
+
+    Raises:
+        UserError: a device is missing, the batch does not divide among the
+            replicas, a worker did not come up, or was started otherwise.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "auto":
+        name = "mirrored" if len(gpus) > 1 else "one"
+    if name == "multi_worker":
+        roll_call(cluster, facts or {}, timeout)
+        strategy = _connect_workers(bool(gpus), timeout)
+    elif name == "tpu":
+        strategy = _connect_tpu()
+    elif name == "mirrored":
+        strategy = _mirror(gpus)
+    else:
+        strategy = tf.distribute.get_strategy()
+    check_shares(batch_size, strategy.num_replicas_in_sync, "replicas")
+    return strategy
+
+
+def _connect_workers(has_gpus, timeout):
+    kinds = tf.distribute.experimental.CommunicationImplementation
+    # No timeout_seconds: others may wait for the chief's evaluation.
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=kinds.NCCL if has_gpus else kinds.RING
+    )
+    # TensorFlow waits here without limit and holds the interpreter's lock,
+    # so that no timer in Python could end it.
+    faulthandler.dump_traceback_later(timeout, exit=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(
+            communication_options=options
+        )
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _connect_tpu():
+    name = os.environ["TPU_NAME"]
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(
+            name
+        )
+    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"--strategy=tpu: no TPU answers as TPU_NAME={name} ({reason}); a "
+            "TensorFlow with TPU support is needed, too"
+        ) from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def _mirror(gpus):
+    if gpus:
+        return tf.distribute.MirroredStrategy()
+    cpus = tf.config.list_logical_devices("CPU")
+    if len(cpus) < 2:
+        raise UserError(
+            "--strategy=mirrored, but TensorFlow finds no GPU; use "
+            "--strategy=one, or mend its CUDA installation"
+        )
+    return tf.distribute.MirroredStrategy([device.name for device in cpus])
+
+
+def run_facts(config, data_dir=None):
+    """What all workers of a run must have alike, for `make_strategy`.
+
+    Args:
+        config: `ExperimentConfig`.
+        data_dir: folder of records, or None.
+
+    Returns:
+        dict of name -> string: versions, the fields of the configuration and
+        a digest of `dataset.json`, which has those of the records.
+    """
+    facts = versions()
+    for section, fields in dataclasses.asdict(config).items():
+        if isinstance(fields, dict):
+            for name, value in fields.items():
+                facts[f"{section}.{name}"] = str(value)
+    if data_dir:
+        with contextlib.suppress(OSError):
+            text = (pathlib.Path(data_dir) / "dataset.json").read_bytes()
+            facts["dataset.json"] = hashlib.sha256(text).hexdigest()[:12]
+    return facts
+
+
+def cluster_of(strategy):
+    """The `Cluster` of a multi-worker strategy; one worker for all others."""
+    tasks = _tasks(strategy)
+    if not tasks:
+        return Cluster(("this host",), 0)
+    resolver = strategy.cluster_resolver
+    own = list(tasks).index((resolver.task_type, resolver.task_id))
+    return Cluster(tuple(tasks.values()), own)
+
+
+def _tasks(strategy):
+    """(type, number) -> address of the workers, the chief's first."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return {}
+    jobs = strategy.cluster_resolver.cluster_spec().as_dict()
+    return {
+        (job, number): address
+        for job in ("chief", "worker")
+        for number, address in enumerate(jobs.get(job, ()))
+    }
+
+
+def worker_count(strategy):
+    """How many processes train together."""
+    return len(cluster_of(strategy))
+
+
+def is_chief(strategy):
+    """Whether this process is the one that evaluates and writes files."""
+    return cluster_of(strategy).index == 0
+
+
+def distributed_batches(strategy, dataset, config, **options):
+    """`pipeline.training_batches`, each replica with its own rows.
+
+    Every image of a step comes once: replica r of n has the r-th n-th of the
+    rows that one device would have, in order of workers and their devices.
+
+    Args:
+        dataset, config, options: as for `training_batches`, but the context.
+
+    Returns:
+        Iterable of pairs of per-replica values for `strategy.run`.
+    """
+    return strategy.distribute_datasets_from_function(
+        lambda context: training_batches(
+            dataset, config, context=context, **options
+        )
+    )
+
+
+def sum_over_workers(strategy, value):
+    """The sum of a tensor over all workers; all of them must call it."""
+    if worker_count(strategy) == 1:
+        return tf.convert_to_tensor(value)
+    return strategy.reduce(
+        tf.distribute.ReduceOp.SUM, tf.identity(value), axis=None
+    )
+
+
+def chief_value(strategy, value):
+    """The chief's value of a tensor; all workers must call it, with theirs.
+
+    For what only the chief can know, such as the step of its checkpoint. The
+    others' must have the same shape and type.
+    """
+    value = tf.convert_to_tensor(value)
+    if not is_chief(strategy):
+        value = tf.zeros_like(value)
+    return sum_over_workers(strategy, value)
+
+
+def on_any_worker(strategy, flag):
+    """Whether a bool is true on any worker; all must call it.
+
+    For a request to stop, which reaches one worker but concerns all: without
+    agreement the others would wait for the one that stopped.
+    """
+    return bool(sum_over_workers(strategy, tf.cast(flag, tf.int32)))
+
+
+def wait_for_all(strategy):
+    """Returns once every worker is here, however long that takes."""
+    sum_over_workers(strategy, 0)
+
+
+def copy_from_chief(strategy, variables):
+    """Gives every worker the chief's values; all must call it.
+
+    So the chief alone reads checkpoints and weights, and the workers cannot
+    begin apart.
+
+    Args:
+        variables: list of the strategy's variables of any numeric dtype.
+    """
+    if worker_count(strategy) == 1:
+        return
+    for variable in variables:
+        # To read or assign a batch statistic as a whole is an operation over
+        # all workers in itself; its parts are local.
+        parts = strategy.experimental_local_results(variable)
+        value = chief_value(strategy, parts[0].read_value())
+        for part in parts:
+            part.assign(value)
+
+
+@contextlib.contextmanager
+def lost_workers_named(strategy):
+    """Makes TensorFlow's errors about another worker a `UserError`.
+
+    Raises:
+        UserError: another worker ended or cannot be reached.
+    """
+    try:
+        yield
+    except PEER_ERRORS as error:
+        if worker_count(strategy) == 1:
+            raise
+        raise UserError(
+            f"{_lost(strategy, str(error))} stopped or cannot be reached; see "
+            "why in its output, then start the same command again on all "
+            "hosts: it goes on at the newest checkpoint"
+        ) from error
+
+
+def _lost(strategy, message):
+    """The worker that an error of TensorFlow is about, if it says so."""
+    tasks, cluster = list(_tasks(strategy)), cluster_of(strategy)
+    for job, number in _TASK.findall(message):
+        index = tasks.index((job, int(number)))
+        if index != cluster.index:
+            return cluster.name(index)
+    # The chief keeps watch over all; whom it does not answer, has lost it.
+    if "CoordinationService/" in message:
+        return cluster.name(0)
+    return "another worker"

@@ -1,0 +1,41 @@
+"""Run by `test_multi_worker.py`: `deepgbass.training.train`, as a worker.
+
+    TF_CONFIG=... python tests/train_worker.py DATA_DIR WORKDIR STEPS
+
+The network is that of kill_training.py, so that compiling takes seconds. Ends
+as train.py does: with status 1 and one line where something went wrong.
+"""
+
+import sys
+
+from kill_training import make_model
+from tiny import tiny_config
+
+from deepgbass import experiment
+from deepgbass.cluster import check_strategy
+from deepgbass.distribution import (
+    lost_workers_named,
+    make_strategy,
+    wait_for_all,
+)
+from deepgbass.errors import UserError
+from deepgbass.training import train
+
+
+def main(data_dir, workdir, steps):
+    experiment.make_model = make_model
+    config = tiny_config(
+        batch_size=4, optimizer="sgd", steps=int(steps), checkpoint_every=10
+    )
+    name, cluster = check_strategy("auto", 4)
+    strategy = make_strategy(name, cluster, batch_size=4)
+    try:
+        with lost_workers_named(strategy):
+            train(config, workdir, data_dir, strategy=strategy)
+            wait_for_all(strategy)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
