@@ -32,7 +32,7 @@ def guided(block, f, g, radius):
         gamma, beta, mean, variance = conv.norm.get_weights()
         x = (x @ kernel[0, 0] - mean) / np.sqrt(variance + 1e-5)
         x = np.maximum(x * gamma + beta, 0)
-    a = x @ block.coefficient.get_weights()[0][0, 0]
+    a = np.tanh(x @ block.coefficient.get_weights()[0][0, 0])
     return a * g + (mean_f - a * mean_g)
 
 
@@ -137,7 +137,7 @@ def test_default_form_keeps_its_layers():
         f"b_{name}"
         for name in (
             *("guide_detail", "feature_detail", "square", "product"),
-            *("concat", "conv2", "scale", "add"),
+            *("concat", "conv2", "bound", "scale", "add"),
         )
     }
     inputs = {x.name.split(":")[0] for x in model.inputs}
@@ -247,7 +247,7 @@ def test_statistics_stay_float32_under_mixed_precision(
     model = block_model(form, dtype)
     model.set_weights(exact.get_weights())
     y = model([tf.cast(f, dtype), tf.cast(g, dtype)])
-    half = "conv", "concat", "scale", "add", "input"
+    half = "conv", "concat", "bound", "scale", "add", "input"
     for layer in model.layers:
         own = not layer.name.startswith("tf.")
         is_half = own and any(s in layer.name for s in half)

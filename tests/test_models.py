@@ -116,11 +116,12 @@ def test_int8_graph_is_what_the_edge_tpu_maps():
         "CONV_2D": 44 + 3 + 2 + 3 + 2 + 1,
         # Backbone, box means, separable.
         "DEPTHWISE_CONV_2D": 13 + 4 + 2,
-        # Scaled input, shortcuts (one more than at full width: layers 1 and 2
-        # are as wide), pooled branch, block: no batch norm is left loose.
-        "ADD": 1 + 16 + 1 + 1,
-        # Scaled input, window counts, products of the block.
-        "MUL": 1 + 4 + 3,
+        # Shortcuts (one more than at full width: layers 1 and 2 are as wide),
+        # pooled branch, block: no batch norm is left loose.
+        "ADD": 16 + 1 + 1,
+        # Window counts, products of the block.
+        "MUL": 4 + 3,
+        "TANH": 1,
         "SUB": 2,
         "CONCATENATION": 2,
         "MEAN": 1,

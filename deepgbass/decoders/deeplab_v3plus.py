@@ -26,7 +26,12 @@ def deeplab_v3plus_decoder(
         `(batch, height, width, channels)`.
     """
     detail = conv_bn(48, 1, "decoder_feature_projection0", style)(low_level)
-    resize = Resize(low_level.shape[1:3], align_corners, name="decoder_resize")
+    resize = Resize(
+        low_level.shape[1:3],
+        align_corners,
+        by_doubling=True,
+        name="decoder_resize",
+    )
     x = keras.layers.Concatenate(name="decoder_concat")(
         [resize(feature), detail]
     )

@@ -1,5 +1,7 @@
 """The deep guided decoder (Fig. 2), DGD-k in Table II."""
 
+import dataclasses
+
 from deepgbass.layers.conv import HEAD, FlatLayer, SeparableBN, conv_bn
 from deepgbass.layers.guided import DeepGuidedBlock
 from deepgbass.layers.resize import Resize
@@ -8,10 +10,10 @@ from deepgbass.layers.resize import Resize
 class DeepGuidedDecoder(FlatLayer):
     """Upsamples a semantic feature along the edges of a low-level one.
 
-    The guide is reduced to `guide_channels` and then, linearly, to the
-    feature's `channels`: linear, so that the guide is signed, and batch
-    normalised, which int8 statistics need. The feature is resized to the
-    guide's size, refined by `DeepGuidedBlock` and filtered by two 3x3
+    The guide is reduced to `guide_channels` and then to the feature's
+    `channels`, batch normalised around 3 and cut off at 0 and 6: the block
+    subtracts its mean anyway, and int8 needs bounds. The feature is resized
+    to the guide's size, refined by `DeepGuidedBlock` and filtered by two 3x3
     separable convolutions. A 1x1 convolution to logits belongs behind it.
 
     The reduction through 48 channels is the reading of Fig. 2 that reproduces
@@ -47,9 +49,9 @@ class DeepGuidedDecoder(FlatLayer):
         self.reduce = conv_bn(
             guide_channels, 1, f"{name}_feature_projection0", style
         )
-        self.guide = conv_bn(
-            channels, 1, f"{name}_guide_projection", style, relu=False
-        )
+        # Three standard deviations lie within: nearly linear to begin with.
+        bounded = dataclasses.replace(style, relu_limit=6.0, offset=3.0)
+        self.guide = conv_bn(channels, 1, f"{name}_guide_projection", bounded)
         self.block = DeepGuidedBlock(
             channels,
             hidden_channels,
@@ -75,7 +77,10 @@ class DeepGuidedDecoder(FlatLayer):
             UserError: for another number of channels or an unknown size.
         """
         resize = Resize(
-            guide.shape[1:3], self.align_corners, name=f"{self.name}_resize"
+            guide.shape[1:3],
+            self.align_corners,
+            by_doubling=True,
+            name=f"{self.name}_resize",
         )
         guide = self.guide(self.reduce(guide, training), training)
         x = self.block(resize(feature), guide, training)

@@ -21,6 +21,7 @@ class ConvStyle:
         depthwise_stddev: the same for depthwise kernels.
         relu_limit: highest output of the ReLU; None for no limit, 6 for
             ReLU6.
+        offset: what the batch norm adds at first.
         symmetric: pad both sides of a strided k x k convolution alike, with
             (k - 1) / 2 zeros. False is TensorFlow's SAME, which pads an even
             side at its end alone.
@@ -31,6 +32,7 @@ class ConvStyle:
     stddev: float
     depthwise_stddev: float
     relu_limit: float | None = None
+    offset: float = 0.0
     symmetric: bool = False
 
     def with_momentum(self, momentum: float | None) -> "ConvStyle":
@@ -93,6 +95,7 @@ class ConvBN(FlatLayer):
         self.norm = keras.layers.BatchNormalization(
             momentum=style.momentum,
             epsilon=style.epsilon,
+            beta_initializer=keras.initializers.Constant(style.offset),
             name=f"{conv.name}_bn",
         )
         self.relu = (

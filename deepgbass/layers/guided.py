@@ -48,7 +48,7 @@ class DeepGuidedBlock(FlatLayer):
 
         dg  = g - mean(g),     df  = f - mean(f)
         var = mean(dg * dg),   cov = mean(dg * df)
-        A   = conv1x1(relu(bn(conv1x1(relu(bn(conv1x1([cov, var])))))))
+        A   = tanh(conv1x1(relu(bn(conv1x1(relu(bn(conv1x1([cov, var]))))))))
         r   = A * dg + mean(f)
 
     that is r = A g + b with b = mean(f) - A mean(g), every product taken per
@@ -132,6 +132,12 @@ class DeepGuidedBlock(FlatLayer):
             self.coefficient = layers.Conv2D(
                 channels, 1, use_bias=False, name=f"{name}_conv2"
             )
+            # Bounds for int8: docs/guided-block.md. Wu et al. have none.
+            self.bound = (
+                layers.Activation("tanh", name=f"{name}_bound")
+                if form == "centred"
+                else None
+            )
         self.scale = layers.Multiply(name=f"{name}_scale")
         self.add = layers.Add(name=f"{name}_add")
 
@@ -169,6 +175,8 @@ class DeepGuidedBlock(FlatLayer):
             for conv in self.hidden:
                 x = conv(x, training)
             a = self.coefficient(x)
+            if self.bound is not None:
+                a = self.bound(a)
         return a, guide_detail, feature_mean
 
     def _centred(self, feature, guide):
