@@ -2,56 +2,25 @@
 
 A network has one input size. Smaller images are padded at the bottom and
 right, larger ones reduced; a network trained on images of one longer side
-gets them so. All is undone on the logits, before the argmax.
+gets them so. All is undone on the logits, before the argmax, or on the labels
+of an exported model that ends with them.
 """
 
-import json
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from PIL import Image
 
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.experiment import restore_model
+from deepgbass.export.description import read_description
+from deepgbass.export.tflite_graph import read_graph
 from deepgbass.layers.resize import resize_bilinear
-
-# The grey that the network's input scaling turns into 0 (127.5), as a byte.
-PADDING = 128
-
-
-def letterbox(image, size, longer_side=None):
-    """Fits an image into a network's input without changing its aspect.
-
-    Args:
-        image: uint8 array `(height, width, 3)`.
-        size: (height, width) of the network's input in pixels.
-        longer_side: None to keep the size of images that fit, or pixels that
-            the longer side of every image gets where `size` has room: the
-            rule of `DataConfig.resize_longer_side`.
-
-    Returns:
-        (uint8 array `(*size, 3)`, (height, width) of the image's part of it,
-        at the top left).
-    """
-    height, width = image.shape[:2]
-    wanted = 1.0 if longer_side is None else longer_side / max(height, width)
-    scale = min(wanted, size[0] / height, size[1] / width)
-    content = (
-        min(max(round(height * scale), 1), size[0]),
-        min(max(round(width * scale), 1), size[1]),
-    )
-    if content != (height, width):
-        resized = Image.fromarray(image).resize(
-            content[::-1], Image.Resampling.BILINEAR
-        )
-        image = np.asarray(resized)
-    padded = np.full((*size, 3), PADDING, np.uint8)
-    padded[: content[0], : content[1]] = image
-    return padded, content
+from deepgbass.letterbox import letterbox
+from deepgbass.ondevice.postprocess import enlarge_labels
 
 
 @tf.function(reduce_retracing=True)
@@ -96,13 +65,23 @@ class Predictor:
 
     def __call__(self, image):
         padded, content = letterbox(image, self.size, self.longer_side)
-        logits = self.logits(padded)
+        return self.label(padded, content, image.shape[:2])
+
+    def label(self, image, content, native):
+        """Labels of an image that `letterbox` has made the input's size.
+
+        Args:
+            image: uint8 `(*size, 3)`.
+            content: (height, width) of the image's part of it.
+            native: (height, width) of the result.
+        """
+        logits = self.logits(image)
         if not tf.reduce_all(tf.math.is_finite(logits)):
             raise UserError(
                 "the network's output is not finite: it diverged in training;"
                 " go back to an earlier checkpoint"
             )
-        shapes = (self.size, content, image.shape[:2])
+        shapes = (self.size, content, native)
         label = logits_to_label(
             logits, *(tf.constant(s) for s in shapes), self.align_corners
         )
@@ -133,21 +112,23 @@ def configured(model, info, config):
 
 
 class TFLitePredictor(Predictor):
-    """Predicts with a `.tflite` file and the description beside it.
+    """Predicts with a `.tflite` file that describes itself.
 
     Args:
-        path: of `NAME.tflite`; `NAME.json`, which the export wrote, lies
-            beside it and gives the classes.
+        path: of `NAME.tflite`, which the export wrote.
+
+    Attributes:
+        output: what the model gives: one of `description.OUTPUTS`.
 
     Raises:
-        UserError: either file is missing or not what it should be, or they
-            do not belong together.
+        UserError: the file is no such model, needs more than this
+            interpreter, or is not as its description says.
     """
 
     def __init__(self, path, num_threads=2):
         path = pathlib.Path(path)
-        sidecar = path.with_suffix(".json")
-        info, options = _read_description(path, sidecar)
+        described = read_description(path)
+        _refuse_custom(path)
         try:
             self._interpreter = Interpreter(str(path), num_threads=num_threads)
             self._interpreter.allocate_tensors()
@@ -160,65 +141,78 @@ class TFLitePredictor(Predictor):
             ) from None
         # The signature, unlike the shape, says where a size is not fixed.
         shape = self._input["shape_signature"].tolist()
-        if shape[:1] + shape[3:] != [1, 3] or min(shape) < 1:
+        if shape != [1, *described.size, 3]:
             raise UserError(
-                f"{path} has the input {shape}, want one RGB image of fixed "
-                "size, [1, height, width, 3]; export the model again"
+                f"{path} has the input {shape}, but its description says one "
+                f"RGB image, {[1, *described.size, 3]}; export the model again"
             )
+        classes = described.dataset.num_classes
+        wanted = [1, *described.output_size]
+        if described.output == "logits":
+            wanted.append(classes)
         output = self._output["shape"].tolist()
-        if len(output) != 4 or output[-1] != info.num_classes:
+        if output != wanted:
             raise UserError(
-                f"{path} has the output {output}, but {sidecar.name} names "
-                f"{info.num_classes} classes; export both together again"
+                f"{path} has the output {output}, but its description says "
+                f"{described.output} of {classes} classes, {wanted}; export "
+                "the model again"
             )
-        super().__init__(info, shape[1:3], **options)
+        super().__init__(
+            described.dataset,
+            described.size,
+            described.longer_side,
+            described.align_corners,
+        )
+        self.output = described.output
+
+    def label(self, image, content, native):
+        if self.output == "logits":
+            return super().label(image, content, native)
+        shapes = (self.size, content, native)
+        label = enlarge_labels(self._run(image)[0], *shapes, self.align_corners)
+        return label.astype(np.int32)
 
     def logits(self, image):
+        if self.output != "logits":
+            raise UserError(
+                f"this model gives {self.output}, not logits; export it with "
+                "--output=logits"
+            )
+        return tf.constant(dequantize(self._run(image), self._output))
+
+    def _run(self, image):
         self._interpreter.set_tensor(
-            self._input["index"], quantize(image[None], self._input)
+            self._input["index"], as_input(image[None], self._input["dtype"])
         )
         self._interpreter.invoke()
-        output = self._interpreter.get_tensor(self._output["index"])
-        return tf.constant(dequantize(output, self._output))
+        return self._interpreter.get_tensor(self._output["index"])
 
 
-def _read_description(path, sidecar):
-    """The classes of an exported network, and options of `Predictor`."""
-    try:
-        description = json.loads(sidecar.read_text(encoding="utf-8"))
-        if not isinstance(description, dict) or "dataset" not in description:
-            raise UserError("no key 'dataset'")
-        info = DatasetInfo.from_json(json.dumps(description["dataset"]))
-        config = description.get("config", {})
-        return info, {
-            "longer_side": config.get("data", {}).get("resize_longer_side"),
-            "align_corners": config.get("model", {}).get(
-                "align_corners", False
-            ),
-        }
-    except FileNotFoundError:
+def _refuse_custom(path):
+    """Names the operators that only another program or device knows."""
+    graph = read_graph(path)
+    if graph.compiled:
         raise UserError(
-            f"{path} has no {sidecar.name} beside it, which names its "
-            "classes; export_tflite.py writes both"
-        ) from None
-    except OSError as error:
-        reason = error.strerror
-        raise UserError(f"{sidecar} cannot be read: {reason}") from None
-    except (ValueError, AttributeError) as error:
+            f"{path} is compiled for an Edge TPU and runs on one only; "
+            "predict with the model that it was compiled from"
+        )
+    custom = sorted({op.name for op in graph.operators if op.custom})
+    if custom:
         raise UserError(
-            f"{sidecar} is not the description of a deepgbass model: "
-            f"{error}; export the model again"
-        ) from None
+            f"{path} has custom operators ({', '.join(custom)}), which do not "
+            "run here; export the model again"
+        )
 
 
-def quantize(values, details):
-    """Real values as the integers that a TFLite tensor holds for them."""
-    scale, zero_point = details["quantization"]
-    if scale == 0.0:
-        return values.astype(details["dtype"])
-    limits = np.iinfo(details["dtype"])
-    integers = np.rint(values / scale) + zero_point
-    return np.clip(integers, limits.min, limits.max).astype(details["dtype"])
+def as_input(image, dtype):
+    """A uint8 image as a model's input: its bytes, less 128 for int8.
+
+    That is what the input of an integer model stands for, whatever its scale;
+    a float model takes 0..255.
+    """
+    if dtype == np.int8:
+        return (image ^ 0x80).view(np.int8)
+    return image.astype(dtype)
 
 
 def dequantize(integers, details):

@@ -1,21 +1,27 @@
 """Fitting an image into a network's input, and undoing it."""
 
+import dataclasses
+import hashlib
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tiny import tiny_config
 
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
+from deepgbass.export.describe import describe
+from deepgbass.export.description import PADDING, write_described
+from deepgbass.letterbox import letterbox
+from deepgbass.ondevice.postprocess import enlarge_labels
 from deepgbass.predictors import (
-    PADDING,
     Predictor,
+    TFLitePredictor,
+    as_input,
     dequantize,
-    letterbox,
     load_predictor,
     logits_to_label,
-    quantize,
 )
 
 INFO = DatasetInfo("two", ("a", "b"), ((0, 0, 0), (255, 0, 0)), 255, {})
@@ -83,12 +89,44 @@ def test_an_edge_stays_where_it_is(size, longer_side):
     assert wrong.size == 0 or np.abs(wrong - column).max() <= 4
 
 
-def test_quantising_and_back_is_within_half_a_step():
-    details = {"quantization": (0.02, -3), "dtype": np.int8}
-    values = np.linspace(-2.4, 2.5, 99, dtype=np.float32)
-    back = dequantize(quantize(values, details), details)
-    assert np.abs(back - values).max() <= 0.0101
-    assert quantize(np.array([1e9, -1e9]), details).tolist() == [127, -128]
+def test_a_byte_stays_itself_in_every_input():
+    image = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(as_input(image, np.uint8), image)
+    as_int8 = as_input(image, np.int8)
+    assert as_int8.dtype == np.int8
+    np.testing.assert_array_equal(as_int8, np.arange(-128, 128))
+    as_float = as_input(image, np.float32)
+    assert as_float.dtype == np.float32 and as_float.tolist() == image.tolist()
+
+
+def test_integers_stand_for_multiples_of_the_scale():
+    details = {"quantization": (0.5, -3)}
+    values = dequantize(np.array([-3, 127, -128], np.int8), details)
+    assert values.tolist() == [0.0, 65.0, -62.5]
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("few", [(6, 8), (24, 32)])
+def test_each_pixel_gets_the_nearest_label(few, aligned):
+    size, content, native = (24, 32), (20, 32), (40, 64)
+    labels = np.arange(few[0] * few[1], dtype=np.int32).reshape(few)
+    found = enlarge_labels(labels, size, content, native, aligned)
+    assert found.shape == native and found.dtype == np.int32
+    rows, columns = np.divmod(found, few[1])
+    for samples, axis in ((rows, 0), (columns, 1)):
+        n, m = few[axis], size[axis]
+        # Where samples and pixels lie in the network's input.
+        at = (np.arange(n) + 0.5) * m / n - 0.5
+        if aligned:
+            at = np.arange(n) * (m - 1) / (n - 1)
+        pixels = (np.arange(native[axis]) + 0.5) * content[axis]
+        pixels = pixels / native[axis] - 0.5
+        distances = np.abs(pixels[:, None] - at)
+        pixels_of = np.moveaxis(samples, axis, 0)
+        chosen = np.take_along_axis(distances, pixels_of, axis=1)
+        np.testing.assert_allclose(
+            chosen, np.broadcast_to(distances.min(1)[:, None], chosen.shape)
+        )
 
 
 def to_tflite(function, *shape):
@@ -105,13 +143,23 @@ def two_logits(image):
     return tf.stack([image[..., 0], image[..., 1]], axis=-1)
 
 
-def write_model(folder, content, sidecar=None):
-    """A model beside its description, by default that of `INFO`."""
-    if sidecar is None:
-        sidecar = json.dumps({"dataset": json.loads(INFO.to_json())}).encode()
+def two_labels(image):
+    return tf.argmax(two_logits(image), axis=-1, output_type=tf.int32)
+
+
+SHAPE = (1, 8, 12, 3)
+
+
+@pytest.fixture(scope="module")
+def described():
+    """A model of two logits, and what its export would say of it."""
+    content = to_tflite(two_logits, *SHAPE)
+    return content, describe(content, INFO, tiny_config(), quantization="float")
+
+
+def write_model(folder, content, values):
     path = folder / "m.tflite"
-    path.write_bytes(content)
-    (folder / "m.json").write_bytes(sidecar)
+    write_described(path, content, values)
     return path
 
 
@@ -122,9 +170,8 @@ def assert_refused(path, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_model_beside_its_description_predicts(tmp_path):
-    path = write_model(tmp_path, to_tflite(two_logits, 1, 8, 12, 3))
-    predictor = load_predictor(path)
+def test_a_described_model_predicts(tmp_path, described):
+    predictor = load_predictor(write_model(tmp_path, *described))
     assert predictor.size == (8, 12) and predictor.info == INFO
     image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
     np.testing.assert_array_equal(
@@ -132,72 +179,86 @@ def test_a_model_beside_its_description_predicts(tmp_path):
     )
 
 
-def test_an_exported_model_keeps_the_rule_of_its_training(tmp_path):
-    description = {
-        "dataset": json.loads(INFO.to_json()),
-        "config": {"data": {"resize_longer_side": 6}},
-    }
-    path = write_model(
-        tmp_path,
-        to_tflite(two_logits, 1, 8, 12, 3),
-        json.dumps(description).encode(),
-    )
-    assert load_predictor(path).longer_side == 6
-    description["config"] = 3
-    (tmp_path / "m.json").write_text(json.dumps(description))
-    assert_refused(path, r"m\.json is not the description")
+@pytest.mark.parametrize("output, every", [("labels", 2), ("full", 1)])
+def test_a_model_of_labels_predicts(tmp_path, output, every):
+    def function(image):
+        return two_labels(image[:, ::every, ::every])
+
+    content = to_tflite(function, *SHAPE)
+    options = {"quantization": "float", "output": output}
+    values = describe(content, INFO, tiny_config(), **options)
+    predictor = TFLitePredictor(write_model(tmp_path, content, values))
+    # Blocks of 2 x 2 pixels, so that every second one is enough.
+    image = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
+    image = image.repeat(2, axis=0).repeat(2, axis=1)
+    label = predictor(image)
+    assert label.dtype == np.int32
+    np.testing.assert_array_equal(label, image[..., 1] > image[..., 0])
+    with pytest.raises(UserError, match=f"gives {output}, not logits"):
+        predictor.logits(image)
 
 
-def test_a_model_alone_is_refused(tmp_path):
-    path = write_model(tmp_path, b"")
-    (tmp_path / "m.json").unlink()
+def test_an_exported_model_keeps_the_rule_of_its_training(tmp_path, described):
+    content, _ = described
+    data = dataclasses.replace(tiny_config().data, resize_longer_side=64)
+    config = dataclasses.replace(tiny_config(), data=data)
+    values = describe(content, INFO, config, quantization="float")
+    path = write_model(tmp_path, content, values)
+    assert load_predictor(path).longer_side == 64
+
+
+def test_a_model_that_says_nothing_of_itself_is_refused(tmp_path, described):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(described[0])
     assert_refused(path, r"m\.tflite has no m\.json beside it")
 
 
-@pytest.mark.parametrize(
-    "sidecar, reason",
-    [
-        (b"", "Expecting value"),
-        (b"[]", "no key 'dataset'"),
-        (b"{}", "no key 'dataset'"),
-        (b'{"dataset": 3}', "want a JSON object"),
-        (b'{"dataset": {}}', "no key 'name'"),
-        (b'{"dataset": {"name": "n", "class_names": 3}}', "wrong type"),
-        (b'{"dataset": "\xff"}', "utf-8"),
-    ],
-)
-def test_a_file_that_describes_no_model_is_named(tmp_path, sidecar, reason):
-    path = write_model(tmp_path, b"", sidecar)
-    assert_refused(path, rf"m\.json is not the description .*{reason}")
+@pytest.mark.parametrize("cut", [0, 100, 0.5, "noise"])
+def test_a_corrupt_model_is_named(tmp_path, described, cut):
+    path = write_model(tmp_path, *described)
+    content = path.read_bytes()
+    if cut == "noise":
+        # The head stays: it makes a TFLite file of it.
+        noise = np.random.default_rng(0).bytes(len(content) - 8)
+        content = content[:8] + noise
+    else:
+        content = content[: int(cut * len(content)) if cut < 1 else cut]
+    sidecar = json.loads(path.with_suffix(".json").read_text())
+    write_digest(path, content, sidecar)
+    assert_refused(path, r"m\.tflite")
 
 
-def test_a_description_that_cannot_be_read_is_named(tmp_path):
-    path = write_model(tmp_path, b"")
-    (tmp_path / "m.json").unlink()
-    (tmp_path / "m.json").mkdir()
-    assert_refused(path, r"m\.json cannot be read")
+def write_digest(path, content, sidecar):
+    """A file that was corrupt when its description was written."""
+    digest = hashlib.sha256(content).hexdigest()
+    path.write_bytes(content)
+    text = json.dumps(sidecar | {"sha256": digest})
+    path.with_suffix(".json").write_text(text)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a model"])
-def test_a_file_that_is_no_model_is_named(tmp_path, content):
-    path = write_model(tmp_path, content)
-    assert_refused(path, r"m\.tflite is not a TFLite model")
-
-
-def test_a_model_with_an_unknown_operator_is_named(tmp_path):
+def test_custom_operators_are_named(tmp_path, described):
     def custom(image):
         return tf.linalg.cholesky(image[:, :3, :3, 0])[..., None]
 
-    path = write_model(tmp_path, to_tflite(custom, 1, 8, 12, 3))
-    assert_refused(path, r"m\.tflite is not a TFLite model .*Cholesky")
+    path = tmp_path / "m.tflite"
+    write_digest(path, to_tflite(custom, *SHAPE), described[1])
+    assert_refused(path, r"m\.tflite has custom operators \(.*Cholesky")
+
+
+def test_a_compiled_model_is_named(tmp_path, described, shared):
+    (compiled, *_) = sorted((shared / "zoo").rglob("*_edgetpu.tflite"))
+    path = tmp_path / "m.tflite"
+    write_digest(path, compiled.read_bytes(), described[1])
+    assert_refused(path, r"m\.tflite is compiled for an Edge TPU")
 
 
 @pytest.mark.parametrize(
     "shape", [(2, 8, 12, 3), (1, 8, 12, 2), (1, 8, 3), (1, None, None, 3), ()]
 )
-def test_a_model_of_another_input_is_named(tmp_path, shape):
-    path = write_model(tmp_path, to_tflite(lambda x: 2 * x, *shape))
-    assert_refused(path, r"m\.tflite has the input \[.*, want one RGB image")
+def test_a_model_of_another_input_is_named(tmp_path, described, shape):
+    path = tmp_path / "m.tflite"
+    write_digest(path, to_tflite(lambda x: 2 * x, *shape), described[1])
+    assert_refused(path, r"m\.tflite has the input \[.*, but its description")
 
 
 @pytest.mark.parametrize(
@@ -205,9 +266,10 @@ def test_a_model_of_another_input_is_named(tmp_path, shape):
     [lambda x: 2 * x, lambda x: x[..., 0]],
     ids=["three classes", "a map of classes"],
 )
-def test_a_model_of_other_classes_is_named(tmp_path, function):
-    path = write_model(tmp_path, to_tflite(function, 1, 8, 12, 3))
-    assert_refused(path, r"m\.tflite has the output \[.* m\.json names 2 cl")
+def test_a_model_of_other_classes_is_named(tmp_path, described, function):
+    path = tmp_path / "m.tflite"
+    write_digest(path, to_tflite(function, *SHAPE), described[1])
+    assert_refused(path, r"m\.tflite has the output \[.*logits of 2 classes")
 
 
 def test_what_is_neither_model_nor_work_directory_is_named(tmp_path):

@@ -3,11 +3,10 @@
 import collections
 import dataclasses
 import json
+import os
 import pathlib
 
-import numpy as np
-
-from deepgbass.configs import load_config
+from deepgbass.configs import ExperimentConfig, load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.evaluation import evaluate
@@ -16,11 +15,15 @@ from deepgbass.experiment import (
     require_same_network,
     restore_model,
 )
-from deepgbass.export.tflite import convert, float_ops, list_ops
-from deepgbass.files import write_atomic
-from deepgbass.predictors import TFLitePredictor, configured, letterbox
+from deepgbass.export.calibration import choose_images
+from deepgbass.export.describe import describe
+from deepgbass.export.description import write_described
+from deepgbass.export.graph import check_size
+from deepgbass.export.tflite import convert, verify_int8
+from deepgbass.export.tflite_graph import read_graph
+from deepgbass.files import require_writable, temporary_folder
+from deepgbass.predictors import TFLitePredictor, configured
 from deepgbass.progress import console
-from deepgbass.versions import versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +34,8 @@ class ExportResult:
         path: of the `.tflite` file; its description lies beside it.
         name: of the experiment.
         metrics: dict of "float" (the Keras network) and the exported form
-            ("int8" or "float_tflite") -> metrics, as `deepgbass.evaluate`
-            gives them.
+            ("int8", "qat_int8" or "float_tflite") -> metrics, as
+            `deepgbass.evaluate` gives them.
     """
 
     path: pathlib.Path
@@ -45,130 +48,155 @@ def export(
     output_dir,
     data_dir=None,
     quantization="int8",
-    calibration_images=100,
+    calibration_images=None,
     max_images=None,
     float_metrics=None,
+    *,
+    size=None,
+    input_type="int8",
+    output="logits",
+    calibration_sampling="even",
+    qat_steps=300,
+    qat_learning_rate=1e-4,
 ):
     """Exports the newest checkpoint and measures it beside the Keras network.
 
+    What `output_dir` holds is replaced at the end, when all is done.
+
     Args:
         workdir: folder that train.py made.
-        output_dir: folder for `model_int8.tflite` (or `model_float.tflite`)
-            and the description `.json` beside it.
+        output_dir: folder for `model_int8.tflite` (or `model_float.tflite`,
+            `model_qat_int8.tflite`) and the description `.json` beside it.
         data_dir: folder of records; not needed for the embedded set.
-        quantization: "int8" (post-training, full integer) or "float".
-        calibration_images: how many training images give the ranges.
+        quantization: "int8" (post-training, full integer), "qat_int8" (the
+            same after some training under rounding, which leaves checkpoints
+            in `output_dir/qat` and goes on there if it was cut short) or
+            "float".
+        calibration_images: how many training images give the ranges; None
+            for a number that is enough, see `choose_images`.
         max_images: int or None. Evaluate only so many images.
         float_metrics: the Keras network's metrics on the same images, if
             they were measured already.
+        size: (height, width) of the input, pixels; by default
+            `data.eval_size`.
+        input_type: of an int8 model's input: "int8" or "uint8".
+        output: "logits", "labels" or "full"; see `export_graph`.
+        calibration_sampling: "even" or "boundary".
+        qat_steps: of "qat_int8": optimiser steps, at the run's batch size.
+        qat_learning_rate: of "qat_int8": of Adam, decayed to 0.
 
     Returns:
         `ExportResult`.
 
     Raises:
-        UserError: no trained network, too few images, or an `output_dir`
-            that holds the export of another experiment.
+        UserError: no trained network, too few images, a size that its strides
+            do not divide, an `output_dir` that holds another model, or see
+            `qat_training.fine_tuned`.
     """
     config, info = load_config(workdir), DatasetInfo.load(workdir)
+    size = tuple(size or config.data.eval_size)
+    aligned = config.model.align_corners
+    check_size(size, config.model.output_stride, aligned)
+    if quantization == "qat_int8":
+        # Here, as it needs a package that nothing else does.
+        from deepgbass.export import qat, qat_training
+
+        tuning = qat_training.fine_tuning(
+            config.train, qat_steps, qat_learning_rate
+        )
+    output_dir = pathlib.Path(output_dir)
+    name = f"model_{quantization}.tflite"
+    _refuse_other_model(output_dir, config, size, output)
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
-    model, step = restore_model(workdir, batch_size=1)
-    size = model.input_shape[1:3]
-    path = pathlib.Path(output_dir) / f"model_{quantization}.tflite"
-    _refuse_other_export(path, config)
-
-    calibration = None
-    if quantization == "int8":
+    images = None
+    if quantization != "float":
         split = config.data.train_split
-        train_set = open_split(config, workdir, data_dir, split)
-        calibration = _calibration(
-            train_set, calibration_images, size, config.data.resize_longer_side
+        training = open_split(config, workdir, data_dir, split)
+        images = choose_images(
+            training,
+            size,
+            config.data.resize_longer_side,
+            calibration_images,
+            calibration_sampling,
         )
+    model, step = restore_model(workdir, size, batch_size=1)
+    require_writable(output_dir)
+
     console.print(f"Converting to {quantization} at {size[0]}x{size[1]} ...")
-    content = convert(model, calibration)
-    remaining = float_ops(content) if calibration is not None else []
-    if remaining:
-        raise AssertionError(f"float operators in an int8 model: {remaining}")
-
-    description = _describe(config, info, step, model, quantization)
-    # The predictor reads the description; metrics join it once measured.
-    write_atomic(path, content)
-    _write_description(path, description)
-    if float_metrics is None:
-        predictor = configured(model, info, config)
-        float_metrics = evaluate(predictor, dataset, max_images)
-    form = "int8" if quantization == "int8" else "float_tflite"
-    metrics = {
-        "float": float_metrics,
-        form: evaluate(TFLitePredictor(path), dataset, max_images),
-    }
-    description["operators"] = collections.Counter(
-        name for name, _ in list_ops(content)
-    )
-    description["metrics"] = metrics
-    _write_description(path, description)
-    return ExportResult(path, config.name, metrics)
-
-
-def _refuse_other_export(path, config):
-    sidecar = path.with_suffix(".json")
-    if not path.exists() and not sidecar.exists():
-        return
-    try:
-        found = json.loads(sidecar.read_text())["config"]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
-        found = None
-    if found != json.loads(config.to_json()):
-        raise UserError(
-            f"--output_dir={path.parent} holds another model "
-            f"({path.name}); choose another folder or remove it"
+    if quantization == "qat_int8":
+        network = qat_training.fine_tuned(
+            model,
+            images,
+            training,
+            dataclasses.replace(config, train=tuning),
+            output_dir / "qat",
         )
+        content = qat.convert_quantized(network, output, input_type, aligned)
+    else:
+        content = convert(model, images, output, input_type, aligned)
+    if images is not None:
+        verify_int8(content, output)
 
-
-def _calibration(dataset, count, size, longer_side):
-    """`count` letterboxed images spread evenly over a split."""
-    if len(dataset) < 1 or count < 1:
-        raise UserError("quantisation needs at least one calibration image")
-    indices = np.unique(np.linspace(0, len(dataset) - 1, count).astype(int))
-    return [
-        letterbox(example["image"], size, longer_side)[0]
-        for example in dataset.examples(indices)
-    ]
-
-
-def _describe(config, info, step, model, quantization):
-    _, height, width, _ = model.input_shape
-    longer_side = config.data.resize_longer_side
-    centres = (
-        "aligned corners"
-        if config.model.align_corners
-        else "half-pixel centres"
+    description = describe(
+        content,
+        info,
+        config,
+        quantization=quantization,
+        output=output,
+        step=step,
     )
-    # What a model's user needs of the data set, not where its records lie.
-    classes = dataclasses.replace(info, statistics={}, shards={})
-    first = f"longer side resized to {longer_side}; " if longer_side else ""
-    return {
-        "format": "deepgbass-model/1",
-        "quantization": quantization,
-        "input": {
-            "size": [height, width],
-            "content": "RGB, 0..255, before the tensor's own quantisation",
-            "fit": f"{first}smaller images padded at the bottom and right"
-            " with 128, larger ones reduced at the same aspect",
-        },
-        "output": {
-            "content": "logits",
-            "size": list(model.output_shape[1:3]),
-            "resize": f"bilinear with {centres}, before the argmax",
-        },
-        "dataset": json.loads(classes.to_json()),
-        "step": step,
-        "config": json.loads(config.to_json()),
-        "versions": versions(),
-    }
-
-
-def _write_description(path, description):
-    write_atomic(
-        path.with_suffix(".json"), json.dumps(description, indent=2) + "\n"
+    description["operators"] = collections.Counter(
+        op.name for op in read_graph(content).operators
     )
+    if quantization == "qat_int8":
+        description["qat"] = {
+            "steps": qat_steps,
+            "learning_rate": qat_learning_rate,
+        }
+    with temporary_folder(output_dir / name) as folder:
+        path = folder / name
+        # The predictor reads the description; metrics join it once measured.
+        write_described(path, content, description)
+        if float_metrics is None:
+            predictor = configured(model, info, config)
+            float_metrics = evaluate(predictor, dataset, max_images)
+        form = "float_tflite" if images is None else quantization
+        exported = evaluate(TFLitePredictor(path), dataset, max_images)
+        metrics = {"float": float_metrics, form: exported}
+        write_described(path, content, description | {"metrics": metrics})
+        _publish(folder, output_dir)
+    return ExportResult(output_dir / name, config.name, metrics)
+
+
+def _refuse_other_model(folder, config, size, output):
+    """Makes sure that the export replaces none but its own earlier ones."""
+    for path in sorted(folder.glob("*.tflite")):
+        # What the compiler made of a model belongs to it.
+        source = path.with_stem(path.stem.removesuffix("_edgetpu"))
+        try:
+            found = json.loads(source.with_suffix(".json").read_text())
+            settings = json.dumps(found["config"])
+            same = (
+                ExperimentConfig.from_json(settings) == config
+                and tuple(found["input"]["size"]) == size
+                and found["output"]["content"] == output
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise UserError(
+                f"--output_dir={folder} holds another model ({path.name}); "
+                "choose another folder or remove it"
+            )
+
+
+def _publish(folder, output_dir):
+    """Moves the files of a finished export to their place, the model last.
+
+    A kill in between leaves the earlier model beside a description that does
+    not count for it: the one within the model does.
+    """
+    files = sorted(folder.iterdir(), key=lambda p: p.suffix == ".tflite")
+    for path in files:
+        os.replace(path, output_dir / path.name)

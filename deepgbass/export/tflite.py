@@ -1,31 +1,56 @@
 """A Keras network to a TFLite file, float or full-integer int8.
 
-One route for both Keras generations and for dilated convolutions: a concrete
-function of static shape with its variables frozen into constants. A dynamic
-batch would leave SPACE_TO_BATCH ops and unfolded batch norms behind.
+By way of `export_graph`, a graph of static shape: one route for both Keras
+generations and for dilated convolutions. A dynamic batch would leave
+SPACE_TO_BATCH ops and unfolded batch norms behind.
 """
-
-import warnings
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
+from tensorflow.lite.python.convert import mlir_quantize
+from tensorflow.lite.python.util import modify_model_io_type
 
 from deepgbass.errors import UserError
+from deepgbass.export.graph import export_graph, scale_bytes
+from deepgbass.export.op_versions import ceiling, version_remedy
+from deepgbass.export.ranges import measure_ranges, with_ranges
+from deepgbass.export.tflite_graph import read_graph
+
+INPUT_TYPES = ("int8", "uint8")
+
+# What an int8 network here may consist of; all of it can map.
+_OPERATORS = frozenset(
+    ("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "MEAN", "MUL")
+    + ("DEPTHWISE_CONV_2D", "PAD", "RELU", "RELU6", "RESIZE_BILINEAR")
+    + ("STRIDED_SLICE", "SUB", "TANH")
+)
+# Beside these, which run on the host's CPU, and the conversion of bytes.
+_TAILS = {
+    "logits": frozenset(),
+    "labels": frozenset(("ARG_MAX",)),
+    "full": frozenset(("ARG_MAX",)),
+}
 
 
-def convert(model, calibration_images=None):
+def convert(
+    model,
+    calibration_images=None,
+    output="logits",
+    input_type="int8",
+    align_corners=False,
+):
     """Converts a network of static input shape to TFLite.
 
     Args:
-        model: Keras model with input shape `(1, height, width, 3)`.
+        model: from `build_model`, with input shape `(1, height, width, 3)`.
         calibration_images: None for a float model, or an iterable of uint8
-            images `(height, width, 3)`, read once, from which the
-            activations' ranges are taken: int8 throughout, input and output
-            included.
+            images `(height, width, 3)`, read once: int8 throughout, with
+            ranges from `measure_ranges`.
+        output: one of `graph.OUTPUTS`.
+        input_type: of an int8 model: "uint8", which takes an image's bytes
+            as they are, or "int8", which takes them less 128. A float model
+            takes 0..255 as float32.
+        align_corners: see `export_graph`.
 
     Returns:
         bytes of the `.tflite` file.
@@ -33,70 +58,77 @@ def convert(model, calibration_images=None):
     Raises:
         UserError: the input shape is not static with batch 1.
     """
-    shape = model.input_shape
-    if shape[0] != 1 or None in shape:
-        raise UserError(
-            f"the model's input shape is {shape}; export needs a static shape "
-            "with batch 1: build_model(..., batch_size=1)"
-        )
-    function = tf.function(lambda x: model(x, training=False))
-    concrete = function.get_concrete_function(tf.TensorSpec(shape, tf.float32))
-    frozen = convert_variables_to_constants_v2(concrete)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    if calibration_images is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: (
-            [image[None].astype(np.float32)] for image in calibration_images
-        )
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-        ]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
-    with warnings.catch_warnings():
-        # It misses statistics that only quantisation-aware training leaves.
-        warnings.filterwarnings("ignore", message="Statistics for quantized")
-        return converter.convert()
+    integer = calibration_images is not None
+    graph = export_graph(model, output, integer, align_corners)
+    content = to_float(graph)
+    if integer:
+        content = to_int8(content, calibration_images, input_type)
+    return content
 
 
-def list_ops(content):
-    """The operators of a TFLite file, in execution order.
+def to_float(graph):
+    """The bytes of a float model of a `ConcreteFunction` of constants."""
+    return tf.lite.TFLiteConverter.from_concrete_functions([graph]).convert()
+
+
+def to_int8(content, calibration_images, input_type="int8"):
+    """Quantises a float model whose input is `graph.scale_bytes`.
+
+    Weights get a scale a channel, activations, input and output one each.
 
     Args:
-        content: bytes of the file.
+        content: bytes of the float model.
+        calibration_images, input_type: as in `convert`.
 
     Returns:
-        list of (name, tuple of its tensors' NumPy dtypes); constants count
-        among the tensors.
+        bytes of the int8 model.
     """
-    interpreter = Interpreter(
-        model_content=content,
-        # Delegates would hide the operators that they take over.
-        experimental_op_resolver_type=(
-            OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        ),
-    )
-    dtypes = {
-        tensor["index"]: np.dtype(tensor["dtype"])
-        for tensor in interpreter.get_tensor_details()
-    }
-    return [
-        (
-            op["op_name"],
-            tuple(
-                dtypes[index]
-                for index in (*op["inputs"], *op["outputs"])
-                if index in dtypes
-            ),
+    inputs = (scale_bytes(image[None]) for image in calibration_images)
+    ranges = measure_ranges(content, inputs)
+    (source,) = read_graph(content, "the float model").inputs
+    # All bytes, so that the input's scale is theirs.
+    ranges[source] = tuple(scale_bytes(np.array([0, 255], np.uint8)).tolist())
+    quantised = mlir_quantize(with_ranges(content, ranges))
+    # An argmax stays int32.
+    return modify_model_io_type(quantised, tf.as_dtype(input_type), tf.int8)
+
+
+def verify_int8(content, output="logits"):
+    """Makes sure that a converted network is what `to_int8` promises.
+
+    Integers throughout, static sizes, raw bytes as input, and no operator,
+    or version of one, that the Edge TPU compiler cannot map. Whether it maps
+    those of this size is the preflight's to predict.
+
+    Args:
+        content: bytes of the `.tflite` file.
+        output: one of `graph.OUTPUTS`.
+
+    Raises:
+        UserError: naming the operators or tensors that are not so.
+    """
+    graph = read_graph(content, "the converted model")
+    faults = []
+    for op in graph.operators:
+        tensors = [
+            graph.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0
+        ]
+        highest = ceiling(op.name, op.number)
+        if op.name not in _OPERATORS | _TAILS[output] | {"QUANTIZE"}:
+            faults.append(f"{op.name}, which does not map")
+        elif highest is not None and op.version > highest:
+            faults.append(
+                f"{op.name} version {op.version} above {highest} "
+                f"({version_remedy(op.name)})"
+            )
+        elif any(tensor.dtype.startswith("float") for tensor in tensors):
+            faults.append(f"{op.name} on floating-point numbers")
+        elif any(tensor.dynamic for tensor in tensors):
+            faults.append(f"{op.name} of a size that is not fixed")
+        elif op.name.startswith("RESIZE") and tensors[0].shape[1:3] == (1, 1):
+            faults.append(f"{op.name} of a single pixel")
+    if faults:
+        raise UserError(
+            "the converted model would not run on an Edge TPU; it holds "
+            + "; ".join(sorted(set(faults)))
         )
-        for op in interpreter._get_ops_details()
-    ]
-
-
-def float_ops(content):
-    """Names of the operators that touch a floating-point tensor."""
-    return [
-        name
-        for name, dtypes in list_ops(content)
-        if any(np.issubdtype(dtype, np.floating) for dtype in dtypes)
-    ]

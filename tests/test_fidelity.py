@@ -1,0 +1,167 @@
+"""What an export costs, on label maps in memory."""
+
+import collections
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from label_pairs import random_pair
+
+from deepgbass.data.dataset_info import DatasetInfo
+from deepgbass.errors import UserError
+from deepgbass.evaluation import evaluate
+from deepgbass.export.fidelity import (
+    FidelityError,
+    FidelityReport,
+    Gates,
+    measure_fidelity,
+    print_fidelity,
+)
+from deepgbass.export.sqnr import OpSqnr, SqnrTable
+
+PAIRS = [random_pair((24 + seed, 31), seed=seed) for seed in range(5)]
+INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"))
+SQNR = SqnrTable(
+    (
+        OpSqnr(0, "SUB", "decoder_guided_detail", "decoder_guided", 3.25, 31.5),
+        OpSqnr(1, "ADD", "decoder_guided_add", "decoder_guided", 24.5, None),
+    ),
+    (),
+    8,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks:
+    """A data set whose images hold their index, for predictors to look up."""
+
+    info: DatasetInfo = INFO
+    split: str = "val"
+
+    def __len__(self):
+        return len(PAIRS)
+
+    def examples(self, indices):
+        for index in indices:
+            yield {
+                "image": np.full((1, 1, 3), index, np.uint8),
+                "label": PAIRS[index][0],
+                "filename": f"block{index}.png",
+            }
+
+
+def good(image):
+    return PAIRS[image[0, 0, 0]][1]
+
+
+def shifted(image):
+    return np.roll(good(image), 3, axis=1)
+
+
+def counted(predict):
+    calls = collections.Counter()
+
+    def call(image):
+        calls[int(image[0, 0, 0])] += 1
+        return predict(image)
+
+    return call, calls
+
+
+@pytest.fixture(scope="module")
+def degraded():
+    return measure_fidelity(good, shifted, Blocks(), sqnr=SQNR)
+
+
+def test_an_exact_export_agrees_everywhere_and_passes():
+    report = measure_fidelity(good, good, Blocks())
+    assert report.agreement == 1.0
+    assert set(report.drops.values()) == {0.0}
+    assert set(report.band_drops.values()) == {0.0}
+    Gates(0, 0).check(report)
+
+
+def test_drops_are_points_between_the_two_evaluations(degraded):
+    before, after = (evaluate(p, Blocks()) for p in (good, shifted))
+    assert degraded.float_metrics == before and degraded.metrics == after
+    for name, drop in degraded.drops.items():
+        assert drop == 100 * (before[name] - after[name])
+    assert degraded.drops["miou"] > 1 and degraded.drops["mbf_1px"] > 1
+    assert list(degraded.band_drops) == [1, 2, 4, 8, 16]
+    assert degraded.band_drops[2] == 100 * (
+        before["bands"][1]["miou"] - after["bands"][1]["miou"]
+    )
+
+
+def test_agreement_is_the_share_of_equal_pixels(degraded):
+    equal = sum(np.sum(p == np.roll(p, 3, axis=1)) for _, p in PAIRS)
+    assert degraded.agreement == equal / sum(p.size for _, p in PAIRS)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_each_form_runs_once_an_image(known, degraded):
+    metrics = degraded.float_metrics if known else None
+    (first, calls), (second, others) = counted(good), counted(shifted)
+    report = measure_fidelity(
+        first, second, Blocks(), sqnr=SQNR, float_metrics=metrics
+    )
+    assert report == degraded
+    assert calls == others == dict.fromkeys(range(len(PAIRS)), 1)
+
+
+def test_metrics_of_other_images_are_refused(degraded):
+    with pytest.raises(UserError, match="other|same images"):
+        measure_fidelity(
+            good,
+            shifted,
+            Blocks(),
+            max_images=2,
+            float_metrics=degraded.float_metrics,
+        )
+
+
+def test_a_gate_names_what_was_measured_and_allowed(degraded):
+    drops = degraded.drops
+    Gates(drops["miou"], drops["mbf"]).check(degraded)
+    Gates().check(degraded)
+    with pytest.raises(FidelityError) as caught:
+        Gates(max_miou_drop=0.5).check(degraded)
+    message = str(caught.value)
+    assert f"{drops['miou']:.3f} points of mIoU" in message
+    assert "--max_miou_drop allows 0.5" in message
+    assert "mbf" not in message and "\n" not in message
+    with pytest.raises(FidelityError, match="max_mbf_drop allows 1"):
+        Gates(100, 1.0).check(degraded)
+
+
+def test_what_could_not_be_measured_does_not_pass(degraded):
+    nothing = degraded.metrics | {"miou": None}
+    report = FidelityReport("int8", degraded.float_metrics, nothing, 1.0)
+    assert report.drops["miou"] is None
+    with pytest.raises(FidelityError, match="unknown"):
+        Gates(max_miou_drop=5).check(report)
+    Gates(max_mbf_drop=100).check(report)
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1"])
+def test_a_gate_is_a_number_of_points(value):
+    with pytest.raises(UserError, match="--max_mbf_drop"):
+        Gates(max_mbf_drop=value)
+
+
+def test_json_holds_drops_and_ratios(degraded):
+    found = json.loads(json.dumps(degraded.to_json(), allow_nan=False))
+    assert found["drops"] == degraded.drops
+    assert found["argmax_agreement"] == degraded.agreement
+    assert found["sqnr"]["guided_block_db"] == 24.5
+    assert (found["images"], found["form"]) == (len(PAIRS), "int8")
+
+
+def test_the_table_shows_drops_and_the_worst_operator(degraded, capsys):
+    print_fidelity(degraded)
+    printed = capsys.readouterr().out
+    assert f"{degraded.drops['mbf']:+.2f}" in printed
+    assert f"{100 * degraded.agreement:.2f} % of pixels" in printed
+    assert "deep guided block 24.5 dB" in printed
+    assert "most lost at decoder_guided_detail (31.5 dB)" in printed
