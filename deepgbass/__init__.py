@@ -5,6 +5,10 @@ The public API, one name a line. Names are imported on first use, so that
 """
 
 import importlib
+import sys
+import types
+
+from deepgbass.extras import advice
 
 __version__ = "0.1.0"
 
@@ -50,10 +54,33 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'deepgbass' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    try:
+        module = importlib.import_module(_PUBLIC[name])
+    except ModuleNotFoundError as error:
+        if (text := advice(error)) is None:
+            raise
+        raise ImportError(f"deepgbass.{name}: {text}") from error
+    value = getattr(module, name)
     globals()[name] = value
     return value
 
 
 def __dir__():
     return sorted([*globals(), *_PUBLIC])
+
+
+class _Package(types.ModuleType):
+    """The package: a module in it never hides a public name.
+
+    Python sets a package's attribute when one of its modules is imported, so
+    that after `import deepgbass.evaluate`, the command, the function
+    `deepgbass.evaluate` would be gone. The module is still imported by
+    `from deepgbass.evaluate import ...`.
+    """
+
+    def __setattr__(self, name, value):
+        if name not in _PUBLIC or not isinstance(value, types.ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,80 +1,46 @@
-"""Segments images: a colour overlay PNG for each.
+"""Segments images, folders, videos or a camera: overlays and label maps.
 
 Examples:
   python -m deepgbass.predict --model=runs/demo --output_dir=out photo.jpg
   python -m deepgbass.predict --model=exports/camvid/model_int8.tflite \\
-      --output_dir=out street1.png street2.png
+      --output_dir=out --view=side_by_side --boundaries photos/ drive.mp4
+  python -m deepgbass.predict --model=exports/city/model_int8.tflite \\
+      --output_dir=out --labels=dataset_ids leftImg8bit/val/
+  python -m deepgbass.predict --model=model_int8_edgetpu.tflite \\
+      --output_dir=out --camera=0
 
-The model is a work directory or a .tflite file with its description beside
-it. The overlay of NAME.jpg is NAME_overlay.png, at the image's own size.
+The model is a work directory or a .tflite file with its description; the
+latter needs no TensorFlow, and runs on an Edge TPU if it is compiled for one.
+Images may have any size, and results have the same. Folders are searched for
+images, with all below them; their sub-folders come again in --output_dir.
+
+Of NAME.jpg are made NAME_overlay.png (--view=side_by_side:
+NAME_side_by_side.png) and with --labels NAME_labels.png, of NAME.mp4 a video
+NAME_overlay.mp4 and a folder NAME_labels. A camera is recorded until Ctrl-C.
+
+What cannot be read in folders is named at the end and stops nothing else; the
+exit status is 1 then. Videos and cameras need pip install 'deepgbass[video]'.
 """
 
-import contextlib
+import collections
+import itertools
+import os
 import pathlib
+import time
 
 from absl import app, flags
 
 from deepgbass.commands import cli
+from deepgbass.data.original_ids import original_ids
 from deepgbass.errors import UserError
 from deepgbass.files import require_writable
+from deepgbass.frames import check_header, find_images, load_image
+from deepgbass.progress import track
+from deepgbass.video import VideoSource, is_video, write_video
+from deepgbass.visualize import draw_borders, overlay, save_png, side_by_side
 
-
-def load_image(path):
-    """An image file as uint8 RGB `(height, width, 3)`, upright.
-
-    Raises:
-        UserError: the file is missing or not an image.
-    """
-    import numpy as np
-    from PIL import ImageOps
-
-    with _open_image(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def check_header(path):
-    """Makes sure, without decoding it, that a file looks like an image.
-
-    Raises:
-        UserError: the file is missing, not an image, or far too large.
-    """
-    with _open_image(path):
-        pass
-
-
-@contextlib.contextmanager
-def _open_image(path):
-    """A file as a Pillow image; what goes wrong with it is a `UserError`."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            yield image
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    # Pillow's decoders raise whatever the broken bytes make of them.
-    except Exception as error:
-        raise UserError(f"{path} is not a readable image: {error}") from None
-
-
-def overlay_path(path, output_dir):
-    return pathlib.Path(output_dir) / f"{pathlib.Path(path).stem}_overlay.png"
-
-
-def overlay_paths(paths, output_dir):
-    """The overlay of each image.
-
-    Raises:
-        UserError: two images would have the same.
-    """
-    outputs = [overlay_path(path, output_dir) for path in paths]
-    twice = {output for output in outputs if outputs.count(output) > 1}
-    if twice:
-        raise UserError(
-            f"{len(twice)} overlays would be written twice, e.g. "
-            f"{min(twice)}: rename images of the same name"
-        )
-    return outputs
+VIEWS = ("overlay", "side_by_side")
+LABELS = ("train_ids", "dataset_ids")
 
 
 def define_flags():
@@ -88,42 +54,228 @@ def define_flags():
     flags.DEFINE_string(
         "output_dir",
         None,
-        "Folder for the overlays; made if absent.",
+        "Folder for the results; made if absent.",
         required=True,
     )
-    flags.DEFINE_bool(
-        "overwrite", False, "Replace overlays that are there already."
+    flags.DEFINE_enum(
+        "view",
+        "overlay",
+        VIEWS,
+        "The classes' colours over the image, or that beside the image.",
     )
+    flags.DEFINE_bool("boundaries", False, "Draw the borders between classes.")
+    flags.DEFINE_enum(
+        "labels",
+        None,
+        LABELS,
+        "Write label maps too, 8-bit PNGs: of the ids 0, 1, ... that the "
+        "network learned, or of those in the data set's own label files.",
+    )
+    flags.DEFINE_integer(
+        "camera", None, "Number of a camera, 0 for the first.", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "max_frames",
+        None,
+        "Stop a video or camera after so many frames.",
+        lower_bound=1,
+    )
+    flags.DEFINE_string(
+        "device",
+        "",
+        "The Edge TPU: usb, pci, usb:0, pci:1, :0. Default: the first found.",
+    )
+    flags.DEFINE_string(
+        "library",
+        None,
+        "File of the Edge TPU's library. Default: the system's libedgetpu.",
+    )
+    flags.DEFINE_bool("overwrite", False, "Replace results that are there.")
+
+
+class Results:
+    """Where the results of a name go, and how they look.
+
+    Args:
+        folder: of all results.
+        view: one of `VIEWS`.
+        boundaries: whether to draw borders.
+        labels: None, or one of `LABELS`.
+
+    Attributes:
+        done: images and frames of which all was written.
+    """
+
+    def __init__(self, folder, view, boundaries, labels):
+        self.folder = pathlib.Path(folder)
+        self._view, self._boundaries, self._labels = view, boundaries, labels
+        self.done = 0
+
+    def paths(self, name, suffix=".png"):
+        """What is made of a name: the picture and, if wanted, the labels.
+
+        A video (`suffix` ".mp4") has a folder of label maps.
+        """
+        ends = [self._view + suffix]
+        if self._labels:
+            ends.append("labels" + (".png" if suffix == ".png" else ""))
+        name = self.folder / name
+        return [name.with_name(f"{name.name}_{end}") for end in ends]
+
+    def is_result(self, path):
+        """Whether an image lies here because an earlier call has made it."""
+        parts = {f"_{part}" for part in (*VIEWS, "labels")}
+        folders = path.resolve().parents
+        return self.folder.resolve() in folders and any(
+            path.stem.endswith(part) or path.parent.name.endswith(part)
+            for part in parts
+        )
+
+    def picture(self, image, label, info):
+        """The view of an image, uint8 RGB."""
+        picture = overlay(image, label, info.colors)
+        if self._boundaries:
+            picture = draw_borders(picture, label)
+        if self._view == "side_by_side":
+            picture = side_by_side(image, picture)
+        return picture
+
+    def save_labels(self, path, label, info):
+        """Writes a label map in the ids that are wanted."""
+        if self._labels == "dataset_ids":
+            label = original_ids(info)[label]
+        save_png(path, label.astype("uint8"))
 
 
 def main(argv):
-    paths = argv[1:]
-    if not paths:
-        raise app.UsageError("name the images to segment after the flags")
-    outputs = overlay_paths(paths, flags.FLAGS.output_dir)
-    for path in paths:
-        check_header(path)
-    require_writable(flags.FLAGS.output_dir)
-    present = [output for output in outputs if output.exists()]
-    if present and not flags.FLAGS.overwrite:
-        raise UserError(f"{present[0]} exists; --overwrite replaces it")
+    values = flags.FLAGS
+    words = argv[1:]
+    if not words and values.camera is None:
+        raise app.UsageError(
+            "name the images, folders or videos to segment after the flags"
+        )
+    results = Results(
+        values.output_dir, values.view, values.boundaries, values.labels
+    )
+    movies = [word for word in words if is_video(word)]
+    images = find_images(
+        [word for word in words if word not in movies], results.is_result
+    )
+    names = [pathlib.Path(movie).stem for movie in movies]
+    if values.camera is not None:
+        movies.append(values.camera)
+        names.append(f"camera{values.camera}")
+    _require_new(results, [image.name for image in images], names)
+    for image in images:
+        if image.listed:
+            check_header(image.path)
+    videos = [VideoSource(movie) for movie in movies]
+    require_writable(values.output_dir)
+    predict = _load(values.model)
+    failures, began = [], time.monotonic()
+    try:
+        failures += _segment_images(images, results, predict)
+        for name, video in zip(names, videos, strict=True):
+            failures += _segment_video(name, video, results, predict)
+    except (UserError, KeyboardInterrupt) as error:
+        reason = str(error) or "interrupted"
+        raise UserError(
+            f"{reason} ({results.done} were segmented before, in "
+            f"{results.folder})"
+        ) from None
+    speed = results.done / (time.monotonic() - began)
+    print(f"{results.folder}: {results.done} segmented, {speed:.1f} img/s")
+    if len(failures) > 1:
+        print(*failures, sep="\n")
+        raise UserError(f"{len(failures)} failed, as listed: {failures[0]} ...")
+    if failures:
+        raise UserError(failures[0])
+
+
+def _require_new(results, images, videos):
+    """Refuses results that are there, or would be written twice."""
+    paths = [path for name in images for path in results.paths(name)]
+    paths += [p for name in videos for p in results.paths(name, ".mp4")]
+    counts = collections.Counter(paths)
+    if twice := [path for path in paths if counts[path] > 1]:
+        raise UserError(
+            f"{len(set(twice))} results would be written twice, e.g. "
+            f"{min(twice)}: rename images of the same name"
+        )
+    present = (path for path in paths if path.exists())
+    if not flags.FLAGS.overwrite and (path := next(present, None)):
+        raise UserError(f"{path} exists; --overwrite replaces it")
+
+
+def _load(model):
+    """The predictor of --model."""
+    path = pathlib.Path(model)
+    if path.suffix == ".tflite" and path.is_file():
+        from deepgbass.ondevice.predictor import open_predictor
+
+        return open_predictor(
+            path,
+            device=flags.FLAGS.device,
+            library=flags.FLAGS.library,
+            threads=os.cpu_count(),
+        )
+    if not path.is_dir():
+        raise UserError(
+            f"--model={path} is neither a .tflite file nor a work directory"
+        )
     cli.import_tensorflow()
     from deepgbass.predictors import load_predictor
-    from deepgbass.progress import track
-    from deepgbass.visualize import overlay, save_png
 
-    predictor = load_predictor(flags.FLAGS.model)
-    pairs = list(zip(paths, outputs, strict=True))
-    for path, output in track(pairs, "segmenting", len(pairs)):
-        image = load_image(path)
-        label = predictor(image)
-        save_png(output, overlay(image, label, predictor.info.colors))
-    print(f"{len(outputs)} overlays in {flags.FLAGS.output_dir}")
+    return load_predictor(path)
+
+
+def _segment_images(images, results, predict):
+    """Segments images; returns what was wrong with some of them."""
+    failures = []
+    for image in track(images, "segmenting", len(images), "img"):
+        try:
+            pixels = load_image(image.path)
+        except UserError as error:
+            failures.append(str(error))
+            continue
+        label = predict(pixels)
+        path, *label_paths = results.paths(image.name)
+        save_png(path, results.picture(pixels, label, predict.info))
+        for label_path in label_paths:
+            results.save_labels(label_path, label, predict.info)
+        results.done += 1
+    return failures
+
+
+def _segment_video(name, video, results, predict):
+    """Segments a video or camera; returns what was wrong with it."""
+    path, *folders = results.paths(name, ".mp4")
+    for folder in folders:
+        for old in folder.glob(f"{'[0-9]' * 6}.png"):
+            old.unlink()
+    most = flags.FLAGS.max_frames
+    counts = [count for count in (video.count, most) if count]
+    frames = itertools.islice(video, most)
+    total = min(counts, default=None)
+    try:
+        with write_video(path, video.pace, video.is_camera) as write:
+            for index, frame in enumerate(track(frames, name, total, "img")):
+                label = predict(frame)
+                write(results.picture(frame, label, predict.info))
+                for folder in folders:
+                    results.save_labels(
+                        folder / f"{index:06}.png", label, predict.info
+                    )
+                results.done += 1
+    except KeyboardInterrupt:
+        if not video.is_camera:
+            raise
+    return [video.problem] if video.problem else []
 
 
 def run():
     define_flags()
-    cli.run(main, positional="images")
+    cli.run(main, positional="images, folders or videos")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""Fits images of any size into the one input size of a network.
+
+With NumPy and Pillow alone, so that a device does as training did.
+"""
+
+import numpy as np
+from PIL import Image
+
+from deepgbass.export.description import PADDING
+
+
+def letterbox(image, size, longer_side=None):
+    """Fits an image into a network's input without changing its aspect.
+
+    Args:
+        image: uint8 array `(height, width, 3)`.
+        size: (height, width) of the network's input in pixels.
+        longer_side: None to keep the size of images that fit, or pixels that
+            the longer side of every image gets where `size` has room: the
+            rule of `DataConfig.resize_longer_side`.
+
+    Returns:
+        (uint8 array `(*size, 3)`, (height, width) of the image's part of it,
+        at the top left).
+    """
+    height, width = image.shape[:2]
+    wanted = 1.0 if longer_side is None else longer_side / max(height, width)
+    scale = min(wanted, size[0] / height, size[1] / width)
+    content = (
+        min(max(round(height * scale), 1), size[0]),
+        min(max(round(width * scale), 1), size[1]),
+    )
+    if content != (height, width):
+        resized = Image.fromarray(image).resize(
+            content[::-1], Image.Resampling.BILINEAR
+        )
+        image = np.asarray(resized)
+    padded = np.full((*size, 3), PADDING, np.uint8)
+    padded[: content[0], : content[1]] = image
+    return padded, content

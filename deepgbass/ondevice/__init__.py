@@ -1,0 +1,1 @@
+"""Networks on the device: NumPy, Pillow and an interpreter, no TensorFlow."""

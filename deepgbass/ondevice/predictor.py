@@ -1,0 +1,64 @@
+"""An image of any size in, a label map of its size out, without TensorFlow."""
+
+from deepgbass.letterbox import letterbox
+from deepgbass.ondevice.delegate import open_accelerator
+from deepgbass.ondevice.model import OnDeviceModel
+from deepgbass.ondevice.postprocess import bilinear_labels, enlarge_labels
+from deepgbass.ondevice.runtime import find_runtime
+from deepgbass.ondevice.structure import is_compiled
+
+
+class OnDevicePredictor:
+    """Maps a uint8 image `(height, width, 3)` to uint8 labels of its size.
+
+    Args:
+        model: `OnDeviceModel`.
+
+    Attributes:
+        model: as given.
+        info: `DatasetInfo` of the classes that it predicts.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.info = model.description.dataset
+
+    def __call__(self, image):
+        """The labels of an image.
+
+        Raises:
+            UserError: the device failed, or the output is not finite.
+        """
+        described = self.model.description
+        padded, content = letterbox(
+            image, described.size, described.longer_side
+        )
+        output = self.model(padded)
+        enlarge = enlarge_labels
+        if self.model.output == "logits":
+            enlarge = bilinear_labels
+        shapes = described.size, content, image.shape[:2]
+        labels = enlarge(output, *shapes, described.align_corners)
+        return labels.astype("uint8", copy=False)
+
+
+def open_predictor(path, *, device="", library=None, threads=2):
+    """The predictor of a `.tflite` file.
+
+    Args:
+        path: of a model that describes itself. If it is compiled for an Edge
+            TPU, it runs there, otherwise on the CPU.
+        device, library: of `open_accelerator`.
+        threads: of the CPU's kernels.
+
+    Raises:
+        UserError: the model or the device cannot be used; says why.
+    """
+    runtime, accelerator = find_runtime(), None
+    if is_compiled(path):
+        accelerator = open_accelerator(runtime, device, library)
+    return OnDevicePredictor(
+        OnDeviceModel(
+            path, runtime=runtime, threads=threads, accelerator=accelerator
+        )
+    )
