@@ -59,62 +59,116 @@ def evaluate(predict, dataset, max_images=None, workers=None):
     for name, value in (("max_images", max_images), ("workers", workers)):
         if value is not None and value < 1:
             raise UserError(f"{name} is {value}; it must be 1 or above")
-    info = dataset.info
+    count = min(len(dataset), max_images or len(dataset))
+    metrics = make_metrics(dataset.info)
+    images = measure_images(predict, dataset, range(count), metrics, workers)
+    for _, _, parts in images:
+        add_image(metrics, parts)
+    return describe(metrics, dataset, count)
+
+
+def make_metrics(info):
+    """The metrics of an evaluation, in the order of an image's parts.
+
+    Args:
+        info: `DatasetInfo`. If its ignored id is a class, no mean includes
+            that class.
+    """
     classes = info.num_classes
     ignored = {info.ignore_label} & set(range(classes))
-    count = min(len(dataset), max_images or len(dataset))
-    metrics = (
+    return (
         MeanIoU(classes, excluded=ignored),
         BoundaryF1(classes, DEFAULTS, excluded=ignored),
         BoundaryIoU(classes, excluded=ignored),
         DistanceBands(classes, excluded=ignored),
         PairConfusion(classes),
     )
-    examples = dataset.examples(range(count))
-    _measure_all(
-        metrics,
-        (
-            (example["filename"], example["label"], predict(example["image"]))
-            for example in track(examples, f"evaluating {dataset.split}", count)
-        ),
-        workers or os.cpu_count() or 1,
-    )
-    return {
-        **_describe(*(metric.result() for metric in metrics), info),
-        "dataset": info.name,
-        "protocol": info.protocol,
-        "split": dataset.split,
-        "images": count,
-        "excluded": [info.class_names[index] for index in sorted(ignored)],
-    }
 
 
-def _measure_all(metrics, examples, workers):
-    """Adds `(name, label, prediction)` to all metrics, in this order."""
+def measure_images(predict, dataset, indices, metrics, workers=None, keep=None):
+    """Measures images one by one without adding them to the metrics.
 
-    def measure(name, label, prediction):
+    Args:
+        predict, dataset, workers: as in `evaluate`.
+        indices: sequence of ints: which images, in which order.
+        metrics: from `make_metrics`.
+        keep: None, or a function of an index, the file's name and the
+            prediction, called in one of the threads.
+
+    Yields:
+        Index, file's name and parts of an image, in the order of `indices`;
+        the parts are for `add_image`.
+
+    Raises:
+        UserError: labels and predictions do not fit each other or the data
+            set; names the image.
+    """
+
+    def measure(index, name, label, prediction):
         try:
-            return [metric.measure(label, prediction) for metric in metrics]
+            parts = [metric.measure(label, prediction) for metric in metrics]
         except UserError as error:
             raise UserError(f"{name}: {error}") from None
+        if keep:
+            keep(index, name, prediction)
+        return index, name, parts
 
-    def add(future):
-        for metric, measured in zip(metrics, future.result(), strict=True):
-            metric.add(measured)
-
+    workers = workers or os.cpu_count() or 1
+    examples = track(
+        zip(indices, dataset.examples(indices), strict=True),
+        f"evaluating {dataset.split}",
+        len(indices),
+    )
     # Threads: NumPy and SciPy leave the interpreter's lock alone for most of
     # the time, and processes would have to copy the maps.
     with ThreadPoolExecutor(workers) as pool:
         waiting = collections.deque()
-        for example in examples:
-            waiting.append(pool.submit(measure, *example))
+        for index, example in examples:
+            try:
+                prediction = predict(example["image"])
+            except UserError:
+                # What earlier images gave is not lost.
+                yield from _results(waiting)
+                raise
+            waiting.append(
+                pool.submit(
+                    measure,
+                    index,
+                    example["filename"],
+                    example["label"],
+                    prediction,
+                )
+            )
             if len(waiting) > 2 * workers:
-                add(waiting.popleft())
-        while waiting:
-            add(waiting.popleft())
+                yield waiting.popleft().result()
+        yield from _results(waiting)
 
 
-def _describe(iou, boundaries, biou, bands, pairs, info):
+def _results(futures):
+    for future in futures:
+        yield future.result()
+
+
+def add_image(metrics, parts):
+    """Adds what `measure_images` gave for an image to the metrics."""
+    for metric, part in zip(metrics, parts, strict=True):
+        metric.add(part)
+
+
+def describe(metrics, dataset, images):
+    """What `evaluate` returns, of metrics that so many images were added to."""
+    info = dataset.info
+    return {
+        **_scores(*(metric.result() for metric in metrics), info),
+        "dataset": info.name,
+        "protocol": info.protocol,
+        "split": dataset.split,
+        "images": images,
+        "excluded": [info.class_names[i] for i in metrics[0].excluded],
+    }
+
+
+def _scores(iou, boundaries, biou, bands, pairs, info):
     """The results as a dict for JSON."""
     boundary = dict(zip(MBF_NAMES, boundaries, strict=True))
 

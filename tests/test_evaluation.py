@@ -148,6 +148,47 @@ def test_the_predictor_runs_here_and_images_do_not_pile_up(monkeypatch):
     assert len(ahead) == len(PAIRS) and max(ahead) <= 2
 
 
+def test_metrics_run_while_the_next_image_is_predicted(monkeypatch):
+    measuring, predicting = threading.Event(), threading.Event()
+
+    class Waiting(MeanIoU):
+        def measure(self, label, prediction):
+            measuring.set()
+            assert predicting.wait(20)
+            return super().measure(label, prediction)
+
+    def second_waits(image):
+        if image[0, 0, 0] == 1:
+            predicting.set()
+            assert measuring.wait(20)
+        return predict(image)
+
+    monkeypatch.setattr(evaluation, "MeanIoU", Waiting)
+    result = evaluate(second_waits, Blocks(), max_images=2, workers=1)
+    assert result["images"] == 2
+
+
+def test_what_was_measured_before_a_failure_is_given():
+    def third_fails(image):
+        if image[0, 0, 0] == 2:
+            raise UserError("unplugged")
+        return predict(image)
+
+    kept, given = [], []
+    images = evaluation.measure_images(
+        third_fails,
+        Blocks(),
+        range(5),
+        evaluation.make_metrics(INFO),
+        keep=lambda index, name, prediction: kept.append((index, name)),
+    )
+    with pytest.raises(UserError, match="unplugged"):
+        for index, name, parts in images:
+            given.append((index, name))
+            assert len(parts) == 5
+    assert given == sorted(kept) == [(0, "block0.png"), (1, "block1.png")]
+
+
 def test_bad_input_names_the_image():
     with pytest.raises(UserError, match="^block0.png: prediction holds id 9"):
         evaluate(lambda image: PAIRS[0][0] * 0 + 9, Blocks())
