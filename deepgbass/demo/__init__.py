@@ -1,0 +1,1 @@
+"""A web page on this machine that segments the images dropped on it."""
