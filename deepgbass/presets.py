@@ -36,6 +36,7 @@ from deepgbass.errors import UserError
 _TRAIN = TrainConfig(
     steps=35_000 + 200_000,
     warmup_steps=35_000,
+    eval_every=5_000,
     power=0.9,
     weight_decay=4e-6,
     momentum=0.9,
@@ -124,16 +125,27 @@ def _paper_row(name, data, backbone, changes, loss):
     )
 
 
-# Both start from random weights and train for minutes, not days: batch norm's
-# moving statistics must follow at once.
+# Ours: the paper has no CamVid. Crops hold most of an image of 360x480 at the
+# scales of section IV.A; images are padded to a multiple of 16 to be measured.
+# The rate is the paper's for Cityscapes, though the batch is 4 and not 48, and
+# the schedule a small part of its 235,000 steps: batch norm's moving statistics
+# must follow at once. DGD-64, the one of Table II that is meant for devices.
 _CAMVID = ExperimentConfig(
     name="camvid",
-    model=ModelConfig(depth_multiplier=0.5, batch_norm_momentum=0.97),
-    data=DataConfig(crop_size=(240, 320), eval_size=(368, 480)),
+    model=ModelConfig(batch_norm_momentum=0.97),
+    data=DataConfig(
+        crop_size=(240, 320), eval_size=(368, 480), **_AUGMENTATION
+    ),
     train=TrainConfig(
-        batch_size=4, steps=1_500, warmup_steps=75, checkpoint_every=100
+        optimizer="adam",
+        learning_rate=0.002,
+        batch_size=4,
+        steps=1_500,
+        warmup_steps=75,
+        checkpoint_every=100,
     ),
 )
+# Minutes from random weights on the embedded set.
 _DEMO = ExperimentConfig(
     name="demo",
     model=ModelConfig(

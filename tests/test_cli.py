@@ -13,6 +13,9 @@ COMMANDS = {
     "ablation": ["-m", "deepgbass.ablation"],
     "check": ["-m", "deepgbass.data.check"],
     "inspect_loss": ["-m", "deepgbass.inspect_loss"],
+    "figures": ["-m", "deepgbass.figures"],
+    "model_card": ["-m", "deepgbass.model_card"],
+    "results": ["-m", "deepgbass.results"],
     "ledger": ["-m", "deepgbass.ledger"],
     "zoo": ["-m", "deepgbass.zoo"],
     "convert_folder": ["datasets/convert_folder.py"],
@@ -39,6 +42,7 @@ def test_help_shows_usage_and_own_flags(command):
     assert "Examples" in output or "python datasets/" in output
     # One flag of each command's own.
     flags = ("--workdir", "--output_dir", "--source", "--size", "--cache_dir")
+    flags += ("--readme",)
     assert any(f"  {flag}:" in output for flag in flags)
 
 

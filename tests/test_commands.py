@@ -75,33 +75,40 @@ def test_train_evaluate_export_predict(tmp_path):
         assert overlay.size == (50, 70)
 
 
+TINY = (
+    "train.steps=2",
+    "train.warmup_steps=1",
+    "train.batch_size=2",
+    "model.depth_multiplier=0.1",
+    "model.aspp_channels=8",
+    "model.decoder_channels=8",
+)
+
+
 def test_ablation_compares_its_rows(tmp_path):
-    words = [
-        "train.steps=2",
-        "train.warmup_steps=1",
-        "train.batch_size=2",
-        "model.depth_multiplier=0.1",
-        "model.aspp_channels=8",
-        "model.decoder_channels=8",
-    ]
-    results = tmp_path / "new" / "results.json"
+    results = tmp_path / "new" / "results"
     output = run(
         "-m",
         "deepgbass.ablation",
         "--table=demo",
         f"--workdir={tmp_path / 'runs'}",
         f"--results={results}",
-        *[part for word in words for part in ("--set", word)],
+        *[part for word in TINY for part in ("--set", word)],
     )
     report = tmp_path / "runs" / "report.html"
     assert output.rstrip().endswith(str(report))
     assert output.count("mBF 0.75 %") == 1
     page = report.read_text()
-    table = json.loads(results.read_text())
+    table = json.loads((results / "table.json").read_text())
     assert [row["name"] for row in table["rows"]] == ["DeepLab", "DeepGBASS"]
     for row in table["rows"]:
         assert row["name"] in page
-        assert row["float"]["images"] == row["int8"]["images"] == 40
-    markdown = (tmp_path / "runs" / "table.md").read_text()
-    # A head of two lines, two networks in two forms, and the conditions.
-    assert len(markdown.splitlines()) == 2 + 4 + 2
+        assert set(row["forms"]) == {"float", "int8"}
+        assert row["latency_ms"]["int8"] > 0
+        trial = results / row["key"] / "seed0"
+        kept = {path.name for path in trial.iterdir()}
+        assert {"config.json", "history.jsonl", "log.txt", "trial.json"} <= kept
+        found = json.loads((trial / "trial.json").read_text())["metrics"]
+        assert found["float"]["images"] == found["int8"]["images"] == 40
+        assert row["miou"] == found["float"]["miou"]
+    assert (tmp_path / "runs" / "table.md").read_text() in output

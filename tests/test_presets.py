@@ -102,6 +102,18 @@ def test_network_and_loss_are_the_row_s(name):
     assert loss.noise
 
 
+def test_camvid_is_dgd_64_at_full_width_with_the_paper_s_augmentation():
+    camvid = PRESETS["camvid"]
+    model, data, train = camvid.model, camvid.data, camvid.train
+    assert (model.depth_multiplier, model.batch_norm_momentum) == (1.0, 0.97)
+    assert (model.decoder, model.decoder_channels) == ("guided", 64)
+    assert (data.crop_size, data.eval_size) == ((240, 320), (368, 480))
+    assert (data.min_scale, data.max_scale, data.flip) == (0.5, 2.0, True)
+    assert (train.batch_size, train.optimizer) == (4, "adam")
+    assert (train.learning_rate, train.power) == (0.002, 0.9)
+    assert (train.steps, train.warmup_steps) == (1_500, 75)
+
+
 def test_table_1_s_dgd_is_table_2_s_dgd_256():
     # Both rows read 76.28 % mIoU and 75.54 % mBF.
     first, second = (

@@ -1,0 +1,1 @@
+"""Tables of trainings side by side, as Tables I to III of the paper."""

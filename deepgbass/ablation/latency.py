@@ -1,0 +1,75 @@
+"""Times all exported networks of a table on the CPU, in one run, by turns."""
+
+import hashlib
+import json
+import pathlib
+
+from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.trial import form_of
+from deepgbass.files import write_atomic
+from deepgbass.ondevice.latency import PHASES, summarize
+from deepgbass.ondevice.machine import Machine
+from deepgbass.ondevice.measurement import Plan, measure
+from deepgbass.progress import console
+
+FILE_NAME = "latency.json"
+ROUNDS, WARMUP, THREADS = 50, 5, 2
+# Quantised weights of one network take the same time.
+_TIMED = ("int8", "float")
+
+
+def measure_latency(workdir, trials):
+    """Milliseconds of an inference; measured anew only for other models.
+
+    Writes latency.json into `workdir`. Image preparation, and the labels of
+    the logits, are not in the times.
+
+    Args:
+        workdir: of the table.
+        trials: as `read_trials` gives them.
+
+    Returns:
+        dict of key -> form -> milliseconds, the median of the rounds.
+    """
+    models = {}
+    for key, results in trials.items():
+        for seed in list(results)[:1]:
+            folder = trial_folder(workdir, key, seed) / "export"
+            for quantization in _TIMED:
+                path = folder / f"model_{quantization}.tflite"
+                if path.exists():
+                    models[key, form_of(quantization)] = path
+    if not models:
+        return {}
+    file = pathlib.Path(workdir) / FILE_NAME
+    digests = {
+        f"{key} {form}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for (key, form), path in models.items()
+    }
+    found = json.loads(file.read_text()) if file.exists() else {}
+    if found.get("sha256") != digests:
+        found = _measure(models) | {"sha256": digests}
+        write_atomic(file, json.dumps(found, indent=2) + "\n")
+    return {
+        key: {form: times["p50"] for form, times in forms.items()}
+        for key, forms in found["milliseconds"].items()
+    }
+
+
+def _measure(models):
+    console.print(f"Timing {len(models)} models by turns, {ROUNDS} rounds ...")
+    paths = tuple(map(str, models.values()))
+    plan = Plan(paths, "cpu", runs=ROUNDS, warmup=WARMUP, threads=THREADS)
+    measured = measure(plan)
+    times = measured.times[:, :, PHASES.index("invoke")]
+    milliseconds = {}
+    for (key, form), seconds in zip(models, times.T, strict=True):
+        milliseconds.setdefault(key, {})[form] = summarize(seconds)
+    return {
+        "what": "one inference without its input's preparation",
+        "rounds": len(times),
+        "threads": THREADS,
+        "runtime": measured.runtime,
+        "host": Machine().describe(),
+        "milliseconds": milliseconds,
+    }

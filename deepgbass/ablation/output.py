@@ -1,0 +1,101 @@
+"""What a table leaves behind: its files, its report, a copy to keep."""
+
+import json
+import pathlib
+import shutil
+
+from deepgbass.ablation import latency
+from deepgbass.ablation.markdown import markdown
+from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.summary import (
+    read_trials,
+    summarize,
+    table_conditions,
+)
+from deepgbass.ablation.tables import TABLES
+from deepgbass.ablation.trial import FILE_NAME
+from deepgbass.commands import cli
+from deepgbass.files import atomic_path, write_atomic
+from deepgbass.progress import console
+from deepgbass.versions import versions
+
+# Of a trial's folder, what a copy of the results keeps: the small files.
+_KEPT = ("config.json", "dataset.json", "history.jsonl", FILE_NAME)
+
+
+def write_table(name, configs, trials, workdir, data_dir, results, command):
+    """Times the models, then writes and prints all of a table.
+
+    Writes table.json, table.md and report.html into the work directory.
+
+    Args:
+        name: of `TABLES`.
+        configs: key -> `ExperimentConfig`, as `row_configs` gives them.
+        trials: list of `Trial` that were planned.
+        workdir: of the table, with at least one trial that is done.
+        data_dir: folder of records.
+        results: None, or a folder for a copy of the small files.
+        command: what made it, in words.
+    """
+    spec, workdir = TABLES[name], pathlib.Path(workdir)
+    found = read_trials(workdir, spec.keys)
+    planned = {}
+    for trial in trials:
+        planned.setdefault(trial.key, []).append(trial.seed)
+    times = latency.measure_latency(workdir, found)
+    table = {
+        "table": name,
+        "command": command,
+        "conditions": table_conditions(found),
+        "config": json.loads(configs[spec.rows[0].key].to_json()),
+        "versions": versions(),
+        "rows": summarize(spec, found, planned, times),
+    }
+    text = markdown(table)
+    folders = [workdir]
+    if results:
+        folders.append(pathlib.Path(results))
+        _copy_results(workdir, folders[1], found)
+    for folder in folders:
+        write_atomic(folder / "table.json", json.dumps(table, indent=2) + "\n")
+        write_atomic(folder / "table.md", text)
+    console.print(text, markup=False)
+    report = _report(name, configs, found, workdir, data_dir)
+    console.print(f"Report: {report.resolve()}")
+
+
+def _copy_results(workdir, results, found):
+    """The small files of every trial, and their times."""
+    pairs = [(workdir / latency.FILE_NAME, results / latency.FILE_NAME)]
+    for key, seeds in found.items():
+        for seed in seeds:
+            source = trial_folder(workdir, key, seed)
+            target = trial_folder(results, key, seed)
+            pairs += [(source / file, target / file) for file in _KEPT]
+            pairs.append((source.with_suffix(".log"), target / "log.txt"))
+    for source, target in pairs:
+        if source.exists():
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source, temporary)
+
+
+def _report(name, configs, found, workdir, data_dir):
+    """The page with pictures and curves, of each row's first seed."""
+    cli.import_tensorflow()
+    from deepgbass.experiment import open_split
+    from deepgbass.predictors import load_predictor
+    from deepgbass.run_report import Run, report_runs
+
+    config = next(iter(configs.values()))
+    dataset = open_split(config, workdir, data_dir, config.data.eval_split)
+    runs = {}
+    for row in TABLES[name].rows:
+        if row.key not in runs and found[row.key]:
+            seed, result = next(iter(found[row.key].items()))
+            folder = trial_folder(workdir, row.key, seed)
+            runs[row.key] = Run(
+                row.name, folder, load_predictor(folder), result.metrics
+            )
+    path = workdir / "report.html"
+    report_runs(path, f"Ablation: {name}", list(runs.values()), dataset)
+    return path

@@ -1,0 +1,245 @@
+"""Runs the trials of a table: which, in which order, in processes of their own.
+
+A process a trial: what one leaves behind, memory or a crash, is not the
+next one's. Its output goes to the screen and to a log beside its folder.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+from deepgbass.ablation.trial import read_result
+from deepgbass.configs import ExperimentConfig
+from deepgbass.errors import UserError
+from deepgbass.files import write_atomic
+from deepgbass.progress import console
+
+# Read from the environment by TensorFlow.
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+class Stopped(Exception):
+    """The command was asked to end, and its trials with it.
+
+    Attributes:
+        status: exit status that says so, 128 + the signal's number.
+    """
+
+    def __init__(self, signum):
+        super().__init__("stopped; the same command goes on where it was")
+        self.status = 128 + signum
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A training to be done: a row's, with one seed.
+
+    Attributes:
+        key: of the row.
+        seed: of the training, as `config` has it.
+        config: `ExperimentConfig`.
+        folder: its own; the configuration (.json) and the log (.log) lie
+            beside it.
+        quantizations: what to export it as.
+    """
+
+    key: str
+    seed: int
+    config: ExperimentConfig
+    folder: pathlib.Path
+    quantizations: tuple[str, ...] = ()
+
+    @property
+    def name(self):
+        return f"{self.key}, seed {self.seed}"
+
+    def is_done(self):
+        result = read_result(self.folder)
+        return result is not None and result.has(
+            self.config, self.quantizations
+        )
+
+
+def trial_folder(workdir, key, seed):
+    """Where a trial of a table lies."""
+    return pathlib.Path(workdir) / key / f"seed{seed}"
+
+
+def plan_trials(spec, configs, workdir, *, keys=(), seeds=None, qat=False):
+    """The trials of a table in the order of work.
+
+    All rows with their first seed come first, then all with the second, so
+    that a table that is stopped compares as many rows as possible.
+
+    Args:
+        spec: `TableSpec`.
+        configs: key -> `ExperimentConfig`, as `row_configs` gives them.
+        workdir: the table's folder.
+        keys: of the rows to work on; none: all.
+        seeds: None for each row's own.
+        qat: whether to fine-tune the whole method for int8 too.
+
+    Returns:
+        list of `Trial`.
+
+    Raises:
+        UserError: a key is not the table's.
+    """
+    for key in keys:
+        if key not in configs:
+            raise UserError(
+                f"--rows: there is no row {key!r}; choose from "
+                f"{', '.join(configs)}"
+            )
+    chosen = {row.key: row for row in reversed(spec.rows)}
+    rows = [chosen[key] for key in configs if not keys or key in keys]
+    trials = []
+    for turn in range(max(len(seeds or row.seeds) for row in rows)):
+        for row in rows:
+            of_row = seeds or row.seeds
+            if turn < len(of_row):
+                forms = spec.quantizations
+                if turn:  # Times do not depend on the seed.
+                    forms = tuple(form for form in forms if form != "float")
+                if qat and row.is_full:
+                    forms += ("qat_int8",)
+                trials.append(
+                    _trial(row.key, of_row[turn], configs, workdir, forms)
+                )
+    return trials
+
+
+def _trial(key, seed, configs, workdir, quantizations):
+    config = configs[key]
+    train = dataclasses.replace(config.train, seed=seed)
+    return Trial(
+        key,
+        seed,
+        dataclasses.replace(config, train=train),
+        trial_folder(workdir, key, seed),
+        quantizations,
+    )
+
+
+def command(trial, data_dir):
+    """The words of the process that carries out a trial."""
+    config = trial.folder.with_suffix(".json")
+    write_atomic(config, trial.config.to_json())
+    return [
+        sys.executable,
+        "-m",
+        "deepgbass.ablation.trial",
+        f"--config={config}",
+        f"--workdir={trial.folder}",
+        f"--data_dir={data_dir}",
+        f"--quantizations={','.join(trial.quantizations)}",
+    ]
+
+
+def run_trials(trials, data_dir, parallel=1, command=command):
+    """Runs those trials that are not done, and goes on where one fails.
+
+    Args:
+        trials: list of `Trial`.
+        data_dir: folder of records.
+        parallel: how many at a time; they share the cores.
+        command: function of a trial and `data_dir` that gives the words of
+            its process.
+
+    Returns:
+        The trials that failed.
+
+    Raises:
+        Stopped: Ctrl-C or SIGTERM; the trials under way have saved.
+    """
+    children = _Children(os.cpu_count() or 1, parallel)
+    waiting = []
+    for trial in trials:
+        if trial.is_done():
+            console.print(f"{trial.name}: done already")
+        else:
+            waiting.append(trial)
+    with (
+        children.stopped_by_signals(),
+        concurrent.futures.ThreadPoolExecutor(parallel) as pool,
+    ):
+        statuses = list(
+            pool.map(
+                lambda trial: children.run(trial, command, data_dir), waiting
+            )
+        )
+    if children.stopped:
+        raise Stopped(children.stopped)
+    return [
+        trial
+        for trial, status in zip(waiting, statuses, strict=True)
+        if status != 0
+    ]
+
+
+class _Children:
+    """The processes under way, which a signal to this one stops."""
+
+    def __init__(self, cores, parallel):
+        self.stopped = 0
+        self._running = set()
+        self._prefixed = parallel > 1
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if parallel > 1:
+            threads = str(max(cores // parallel, 1))
+            self._environment |= dict.fromkeys(_THREADS, threads)
+
+    @contextlib.contextmanager
+    def stopped_by_signals(self):
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {s: signal.signal(s, self._stop) for s in signals}
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _stop(self, signum, frame):
+        self.stopped = signum
+        for process in tuple(self._running):
+            process.send_signal(signum)
+
+    def run(self, trial, command, data_dir):
+        """Runs a trial and passes on what it prints; gives its exit status."""
+        if self.stopped:
+            return None
+        if not self._prefixed:
+            console.rule(trial.name)
+        trial.folder.parent.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(
+            command(trial, data_dir),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=self._environment,
+            # Ctrl-C reaches it through this process alone, and once.
+            start_new_session=True,
+        )
+        self._running.add(process)
+        if self.stopped:  # Between the first line and this one.
+            process.send_signal(self.stopped)
+        prefix = f"[{trial.name}] " if self._prefixed else ""
+        with trial.folder.with_suffix(".log").open("a") as log:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                console.print(f"{prefix}{line.rstrip()}", markup=False)
+        status = process.wait()
+        self._running.discard(process)
+        if status and not self.stopped:
+            console.print(
+                f"{trial.name} failed with status {status}; see "
+                f"{trial.folder.with_suffix('.log')}"
+            )
+        return status

@@ -1,0 +1,195 @@
+"""The table of trials: means over seeds, gains, costs, as plain values."""
+
+import dataclasses
+import pathlib
+import re
+
+import numpy as np
+
+from deepgbass.ablation import paper
+from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.trial import read_result
+from deepgbass.errors import UserError
+
+METRICS = ("miou", "mbf", "mbf_3px", "mbf_1px", "pixel_accuracy")
+# Which conditions of a measurement a table keeps: see `run_tables.conditions`.
+_CONDITIONS = (
+    "dataset",
+    "protocol",
+    "split",
+    "images",
+    "excluded",
+    "mbf_rule",
+    "mbf_definitions",
+    "bands_rule",
+)
+
+
+def read_trials(workdir, keys):
+    """The trials that a table's folder holds.
+
+    Args:
+        workdir: of the table, or of its results.
+        keys: of the rows.
+
+    Returns:
+        dict of key -> dict of seed -> `TrialResult`, in order of seeds.
+    """
+    found = {}
+    for key in keys:
+        seeds = sorted(
+            int(match[1])
+            for path in pathlib.Path(workdir, key).glob("seed*")
+            if (match := re.fullmatch(r"seed(\d+)", path.name))
+        )
+        results = {
+            seed: read_result(trial_folder(workdir, key, seed))
+            for seed in seeds
+        }
+        found[key] = {seed: r for seed, r in results.items() if r is not None}
+    return found
+
+
+def require_same(trials, configs):
+    """Makes sure that all trials are of the same table.
+
+    Args:
+        trials: from `read_trials`.
+        configs: key -> `ExperimentConfig` of any seed.
+
+    Raises:
+        UserError: one was trained with another configuration.
+    """
+    for key, results in trials.items():
+        for seed, result in results.items():
+            train = dataclasses.replace(configs[key].train, seed=seed)
+            wanted = dataclasses.replace(configs[key], train=train)
+            for section in ("model", "data", "loss", "train"):
+                old, new = (
+                    getattr(result.config, section),
+                    vars(wanted)[section],
+                )
+                for name, value in vars(new).items():
+                    if vars(old)[name] != value:
+                        raise UserError(
+                            f"{key}, seed {seed} was trained with {section}."
+                            f"{name}={vars(old)[name]!r}, and this table has "
+                            f"{value!r}; choose another --workdir or give the "
+                            "same --set words"
+                        )
+
+
+def summarize(spec, trials, planned=None, latency=None):
+    """The rows of a table.
+
+    Args:
+        spec: `TableSpec`.
+        trials: from `read_trials`.
+        planned: key -> seeds that the table should have; None: each row's.
+        latency: None, or times as `measure_latency` gives them.
+
+    Returns:
+        list of dicts for JSON, in the table's order, of the rows that have a
+        trial: `name`, `key`, `set` (what makes it), `seeds`, `missing_seeds`;
+        `miou` and `mbf`, means over seeds of the float network in 0..1;
+        `gain`, of both, relative to the first row in % (None for that row
+        and where it has no trial); `paper` (see `paper.of_row`);
+        `parameters`, `gflops`; `forms`: form ("float", "int8", "qat_int8",
+        "float_tflite") -> `seeds`, each of `METRICS` as `mean`, `std` (None
+        for one seed) and `values` by seed, and `bands`, a list of `width` and
+        so `miou` and `pixel_accuracy`; `latency_ms`: form -> milliseconds.
+    """
+    rows = []
+    for row in spec.rows:
+        results = trials.get(row.key)
+        if not results:
+            continue
+        wanted = (planned or {}).get(row.key, row.seeds)
+        forms = _forms(results)
+        some = next(iter(results.values()))
+        rows.append(
+            {
+                "name": row.name,
+                "key": row.key,
+                "preset": row.preset or spec.preset,
+                "set": list(row.words),
+                "seeds": list(results),
+                "missing_seeds": [s for s in wanted if s not in results],
+                "miou": forms["float"]["miou"]["mean"],
+                "mbf": forms["float"]["mbf"]["mean"],
+                "paper": paper.of_row(row.name),
+                "parameters": some.parameters,
+                "gflops": some.gflops,
+                "forms": forms,
+                "latency_ms": (latency or {}).get(row.key, {}),
+            }
+        )
+    base = rows[0] if rows and rows[0]["name"] == spec.rows[0].name else None
+    for row in rows:
+        row["gain"] = {
+            metric: None
+            if base is None or row is base
+            else paper.gain(row[metric], base[metric])
+            for metric in ("miou", "mbf")
+        }
+    return rows
+
+
+def table_conditions(trials):
+    """What was measured and by which rules: for `run_tables.conditions`."""
+    results = [r for of_key in trials.values() for r in of_key.values()]
+    metrics = results[0].metrics["float"]
+    found = {name: metrics[name] for name in _CONDITIONS if name in metrics}
+    for result in results:
+        for name, value in found.items():
+            if result.metrics["float"].get(name) != value:
+                raise UserError(
+                    f"the trials of this table differ in {name}: they were "
+                    "measured on other data or by another version; measure "
+                    "them anew (remove their trial.json)"
+                )
+    return found
+
+
+def _forms(results):
+    names = dict.fromkeys(
+        form for result in results.values() for form in result.metrics
+    )
+    return {form: _form(form, results) for form in names}
+
+
+def _form(form, results):
+    found = {
+        seed: result.metrics[form]
+        for seed, result in results.items()
+        if form in result.metrics
+    }
+    metrics = list(found.values())
+    bands = zip(*(m["bands"] for m in metrics), strict=True)
+    return {
+        "seeds": list(found),
+        **{name: _statistics(metrics, name) for name in METRICS},
+        "bands": [
+            {
+                "width": of_seeds[0]["width"],
+                **{
+                    name: _statistics(of_seeds, name)
+                    for name in ("miou", "pixel_accuracy")
+                },
+            }
+            for of_seeds in bands
+        ],
+    }
+
+
+def _statistics(dicts, name):
+    """Mean, standard deviation (of the population they are drawn from)."""
+    values = [found[name] for found in dicts]
+    if None in values:
+        return {"mean": None, "std": None, "values": values}
+    several = len(values) > 1
+    return {
+        "mean": float(np.mean(values)),
+        "std": float(np.std(values, ddof=1)) if several else None,
+        "values": values,
+    }

@@ -1,0 +1,1 @@
+"""Pictures for the README, of a table of trainings."""

@@ -1,0 +1,140 @@
+"""Draws the figures of a table of trainings, as PNG.
+
+Examples:
+  python -m deepgbass.figures --workdir=runs/camvid --data_dir=data/camvid \\
+      --output_dir=docs/figures
+  python -m deepgbass.figures --workdir=results/camvid \\
+      --output_dir=docs/figures distance
+
+comparison.png is Fig. 5: input, truth and up to five rows of the table at
+their first seed, their boundary errors, and for each of --inset_classes the
+window of the whole split in which the rows differ most about it.
+distance.png is the curve of mIoU against the distance to a boundary, of the
+baseline and of the whole method; it needs table.json alone. Without words
+after the flags: both.
+"""
+
+import pathlib
+
+from absl import app, flags
+
+from deepgbass.ablation.table_file import read_table
+from deepgbass.commands import cli
+from deepgbass.errors import UserError
+from deepgbass.files import require_writable
+
+FIGURES = ("comparison", "distance")
+_MOST_ROWS = 5
+
+
+def define_flags():
+    """Not at import: tests import this module too."""
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "What deepgbass.ablation wrote: its --workdir, or for distance alone "
+        "its --results.",
+        required=True,
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Folder for the figures; made if absent.",
+        required=True,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of TFRecords. The embedded synthetic set needs none.",
+    )
+    flags.DEFINE_list(
+        "inset_classes",
+        ["pole", "pedestrian"],
+        "Classes to look closer at; each gets an image.",
+    )
+
+
+def main(argv):
+    values = flags.FLAGS
+    words = argv[1:] or FIGURES
+    if unknown := set(words) - set(FIGURES):
+        raise app.UsageError(
+            f"{min(unknown)} is no figure: {', '.join(FIGURES)}"
+        )
+    table = read_table(pathlib.Path(values.workdir) / "table.json")
+    require_writable(values.output_dir)
+    output_dir = pathlib.Path(values.output_dir)
+    if "distance" in words:
+        from deepgbass.figures.distance import (
+            compared_rows,
+            save_distance_curve,
+        )
+
+        path = output_dir / "distance.png"
+        save_distance_curve(path, compared_rows(table["rows"]))
+        print(path)
+    if "comparison" in words:
+        path = output_dir / "comparison.png"
+        _compare(path, table, values)
+        print(path)
+
+
+def _compare(path, table, values):
+    cli.import_tensorflow()
+    from deepgbass.ablation.schedule import trial_folder
+    from deepgbass.configs import load_config
+    from deepgbass.experiment import open_split
+    from deepgbass.figures.comparison import Scene, save_comparison
+    from deepgbass.figures.insets import choose_insets
+    from deepgbass.predictors import load_predictor
+    from deepgbass.progress import track
+
+    folders = {}
+    for row in table["rows"][:_MOST_ROWS]:
+        folder = trial_folder(values.workdir, row["key"], row["seeds"][0])
+        folders[row["name"]] = folder
+    config = load_config(next(iter(folders.values())))
+    dataset = open_split(
+        config, values.workdir, values.data_dir, config.data.eval_split
+    )
+    classes = _class_ids(values.inset_classes, dataset.info)
+    networks = {name: load_predictor(f) for name, f in folders.items()}
+
+    def predictions(image):
+        return {name: predict(image) for name, predict in networks.items()}
+
+    insets = choose_insets(
+        (
+            (example["label"], list(predictions(example["image"]).values()))
+            for example in track(
+                dataset.examples(), "choosing insets", len(dataset)
+            )
+        ),
+        classes,
+    )
+    scenes = []
+    for inset, example in zip(
+        insets, dataset.examples([inset.image for inset in insets]), strict=True
+    ):
+        image, label = example["image"], example["label"]
+        scenes.append(Scene(image, label, predictions(image), inset.window))
+    save_comparison(path, scenes, dataset.info)
+
+
+def _class_ids(names, info):
+    for name in names:
+        if name not in info.class_names:
+            raise UserError(
+                f"--inset_classes: {info.name} has no class {name!r}; choose "
+                f"from {', '.join(info.class_names)}"
+            )
+    return [info.class_names.index(name) for name in names]
+
+
+def run():
+    define_flags()
+    cli.run(main, positional="figures")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,87 @@
+"""What the Markdown of a table says, of made-up trials."""
+
+import pytest
+from fake_trials import write_table, write_trial
+
+from deepgbass.ablation import markdown
+
+
+@pytest.fixture
+def table(tmp_path):
+    write_trial(
+        tmp_path,
+        "baseline",
+        0,
+        {"float": (0.5, 0.4), "int8": (0.49, 0.39), "float_tflite": (0.5, 0.4)},
+    )
+    for seed, miou in ((0, 0.54), (1, 0.56)):
+        write_trial(
+            tmp_path,
+            "full",
+            seed,
+            {"float": (miou, 0.5), "qat_int8": (0.55, 0.5)},
+        )
+    write_trial(tmp_path, "dgd", 0, {"float": (0.51, 0.41)})
+    return write_table(
+        tmp_path, latency={"baseline": {"int8": 80.04, "float_tflite": 120.0}}
+    )
+
+
+def cells(text):
+    """The cells of Markdown rows, by the first one."""
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+    ]
+    assert len({len(line) for line in lines}) == 1
+    assert set("".join(lines[1])) == {"-"}
+    return lines
+
+
+def test_gains_stand_beside_the_paper_s(table):
+    head, _, *lines = cells(markdown.gains(table["rows"]))
+    rows = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
+    full = rows["+DGD+SBL+SBL-WCE"]
+    assert full["seeds"] == "2" and full["mIoU"] == "55.00 ± 1.41"
+    assert (full["mIoU Δ%"], full["mBF Δ%"]) == ("+10.0", "+25.0")
+    assert full["paper, Cityscapes: mIoU"] == "77.13 (+3.1)"
+    assert full["paper, ADE20K-32: mBF"] == "43.94 (+39.4)"
+    assert rows["MNEdge DeepLab"]["mIoU Δ%"] == "-"
+    assert rows["DGD-64"]["paper, ADE20K-32: mIoU"] == "-"
+
+
+def test_notes_name_what_is_missing_and_the_conditions(table):
+    text = markdown.notes(table)
+    assert "camvid, split val, 101 images" in text and "a rule" in text
+    assert "MNEdge DeepLab with 1, 2; +DGD+SBL+SBL-WCE with 2." in text
+    assert "Rows not done yet: +SBL, +DGD+SBL, DLv3D-64." in text
+    complete = [row | {"missing_seeds": []} for row in table["rows"]]
+    assert "Seeds not done" not in markdown.notes(table | {"rows": complete})
+
+
+def test_a_training_that_serves_two_rows_is_shown_once(table):
+    _, _, *lines = cells(markdown.forms(table["rows"]))
+    assert [line[:2] for line in lines] == [
+        ["MNEdge DeepLab", "float"],
+        ["MNEdge DeepLab", "int8"],
+        ["+DGD", "float"],
+        ["+DGD+SBL+SBL-WCE", "float"],
+        ["+DGD+SBL+SBL-WCE", "int8, fine-tuned (QAT)"],
+    ]
+    assert len(cells(markdown.costs(table["rows"]))) == 2 + 3
+
+
+def test_costs_have_times_where_they_were_measured(table):
+    head, _, first, second, _ = cells(markdown.costs(table["rows"]))
+    assert head[1:] == [
+        "parameters (M)", "GFLOPs", "CPU ms, int8", "CPU ms, float"
+    ]  # fmt: skip
+    assert first[1:] == ["2.00", "3.50", "80.0", "120.0"]
+    assert second[3:] == ["-", "-"]
+
+
+def test_the_whole_has_every_part(table):
+    text = markdown.markdown(table)
+    for part in ("gains", "forms", "bands", "costs"):
+        assert getattr(markdown, part)(table["rows"]) in text
+    assert markdown.notes(table) in text

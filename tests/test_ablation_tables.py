@@ -1,0 +1,116 @@
+"""The rows of the tables: what each changes, and that nothing else differs."""
+
+import dataclasses
+
+import pytest
+
+from deepgbass.ablation.tables import TABLES, row_configs
+from deepgbass.errors import UserError
+from deepgbass.presets import PRESETS
+
+LADDER = [
+    "MNEdge DeepLab",
+    "+DGD",
+    "+SBL",
+    "+DGD+SBL",
+    "+DGD+SBL+SBL-WCE",
+]
+# Decoder and loss of each row.
+PARTS = {
+    "MNEdge DeepLab": (None, "cross_entropy"),
+    "+DGD": ("guided", "cross_entropy"),
+    "+SBL": (None, "sbl"),
+    "+DGD+SBL": ("guided", "sbl"),
+    "+DGD+SBL+SBL-WCE": ("guided", "sbal"),
+    "DLv3D-64": ("deeplab_v3plus", "cross_entropy"),
+    "DGD-64": ("guided", "cross_entropy"),
+}
+WITH_TABLE_2 = [*LADDER, "DLv3D-64", "DGD-64"]
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        ("camvid", WITH_TABLE_2),
+        ("cityscapes", WITH_TABLE_2),
+        ("ade20k32", LADDER),
+    ],
+)
+def test_rows_stand_in_the_paper_s_order_and_are_what_they_say(table, names):
+    rows = TABLES[table].rows
+    assert [row.name for row in rows] == names
+    configs = row_configs(table)
+    for row in rows:
+        config = configs[row.key]
+        assert (config.model.decoder, config.loss.name) == PARTS[row.name]
+        if row.name.endswith("-64"):
+            assert config.model.decoder_channels == 64
+    assert [row.name for row in rows if row.is_full] == [LADDER[-1]]
+
+
+@pytest.mark.parametrize("table", ["demo", "camvid", "cityscapes", "ade20k32"])
+def test_all_rows_have_the_same_schedule_and_data(table):
+    first, *others = row_configs(table).values()
+    for config in others:
+        assert config.train == first.train
+        assert config.data == first.data
+
+
+def test_camvid_s_networks_differ_in_the_decoder_alone():
+    configs = row_configs("camvid").values()
+    assert {c.model.depth_multiplier for c in configs} == {1.0}
+    models = {dataclasses.replace(c.model, decoder=None) for c in configs}
+    assert len(models) == 1
+
+
+def test_one_training_serves_dgd_and_dgd_64_on_camvid():
+    keys = {row.name: row.key for row in TABLES["camvid"].rows}
+    assert keys["+DGD"] == keys["DGD-64"]
+    assert TABLES["camvid"].keys.count(keys["DGD-64"]) == 1
+
+
+def test_the_ends_of_the_ladder_have_three_seeds():
+    seeds = {row.name: row.seeds for row in TABLES["camvid"].rows}
+    assert seeds["MNEdge DeepLab"] == seeds["+DGD+SBL+SBL-WCE"] == (0, 1, 2)
+    assert seeds["+DGD"] == (0,)
+
+
+@pytest.mark.parametrize("data", ["cityscapes", "ade20k32"])
+def test_the_paper_s_tables_are_the_presets(data):
+    for row in TABLES[data].rows:
+        assert row_configs(data)[row.key] == PRESETS[row.preset]
+
+
+def test_words_reach_every_row_but_not_what_makes_it():
+    configs = row_configs(
+        "camvid", ["train.steps=100", "loss.name=sbl", "train.warmup_steps=5"]
+    )
+    assert {config.train.steps for config in configs.values()} == {100}
+    assert configs["baseline"].loss.name == "cross_entropy"
+    assert configs["full"].loss.name == "sbal"
+
+
+def test_the_seed_is_not_set_by_words():
+    with pytest.raises(UserError, match="--seeds"):
+        row_configs("camvid", ["train.seed=3"])
+
+
+def test_the_study_changes_one_field_at_a_time():
+    table = TABLES["camvid_study"]
+    (_, first), *others = row_configs("camvid_study").items()
+    assert first.train.steps == 600 and first.loss.name == "sbal"
+    changed = set()
+    for key, config in others:
+        fields = [
+            f"{section}.{name}"
+            for section in ("model", "data", "loss", "train")
+            for name, value in vars(getattr(config, section)).items()
+            if value != getattr(getattr(first, section), name)
+        ]
+        assert len(fields) == 1, (key, fields)
+        changed |= set(fields)
+    assert {"wce_weight", "sbl_weight", "threshold", "normalizer", "noise"} <= {
+        field.removeprefix("loss.") for field in changed
+    }
+    assert len(table.keys) == len(table.rows)
+    assert all(row.seeds == (0, 1) for row in table.rows)

@@ -1,0 +1,92 @@
+"""The card of a model, made from its description."""
+
+import json
+
+import pytest
+from conftest import defined_flags
+from fake_trials import metrics, write_table, write_trial
+
+from deepgbass import model_card
+from deepgbass.ablation.tables import row_configs
+from deepgbass.data.camvid import CAMVID
+from deepgbass.errors import UserError
+from deepgbass.export.description import ModelDescription
+
+CONFIG = row_configs("camvid", ["train.init_weights=some/mnet.tflite"])["full"]
+
+
+def describe(**changed):
+    values = {
+        "name": "camvid",
+        "quantization": "int8",
+        "metrics": {"float": metrics(0.51, 0.4), "int8": metrics(0.5, 0.39)},
+        "dataset": json.loads(CAMVID.to_json()),
+        "config": json.loads(CONFIG.to_json()),
+        "step": 5600,
+        "versions": {"python": "3.11"},
+        **changed,
+    }
+    return ModelDescription(
+        CAMVID, (368, 480), None, 128, "logits", (92, 120), 4, False, values
+    )
+
+
+def test_the_card_says_what_its_reader_must_know():
+    card = model_card.model_card(describe(), 3_100_000, "model_int8.tflite")
+    for words in (
+        "# camvid: MNEdge + DGD-64",
+        "3.10 MB, int8",
+        "bicyclist",
+        "368x480",
+        "logits 92x120",
+        "--model=model_int8.tflite",
+        "| camvid | int8 | 0.500 | 0.390 |",
+        "camvid, split val, 101 images",
+        "mnet.tflite (backbone)",
+        "CamVid is for research",
+        "Apache-2.0",
+        "## Intended use",
+        # The least first; a class that was not measured is not among them.
+        "Least IoU (int8): pole 10.0 %, road 90.0 %.",
+        "Step 5600; python 3.11.",
+    ):
+        assert words in " ".join(card.split()), words
+    # Where the file lay is nobody else's business.
+    assert "some/" not in card
+
+
+def test_several_seeds_and_costs_come_from_the_table(tmp_path):
+    for seed, miou in ((0, 0.5), (1, 0.6)):
+        write_trial(tmp_path, "full", seed, {"float": (miou, 0.4)})
+    (row,) = write_table(tmp_path)["rows"]
+    card = model_card.model_card(describe(), 1, "m.tflite", row)
+    assert "One of 2 trainings" in card and "55.00 ± 7.07" in card
+    assert "| 2.00" in card
+    row = row | {"seeds": [0]}
+    card = model_card.model_card(describe(), 1, "m.tflite", row)
+    assert "trainings that differ" not in card and "| 2.00" in card
+
+
+def test_a_model_without_metrics_has_no_card():
+    with pytest.raises(UserError, match="export_tflite.py"):
+        model_card.model_card(describe(metrics={}), 1, "m.tflite")
+
+
+def test_the_row_must_be_the_model_s(tmp_path):
+    for key in ("full", "baseline"):
+        write_trial(tmp_path, key, 0, {"float": (0.5, 0.4)})
+    table = write_table(tmp_path)
+    assert model_card.find_row(table, "full", CONFIG)["key"] == "full"
+    for key, named in (("baseline", "trained otherwise"), ("dgd", "no such")):
+        with pytest.raises(UserError, match=named):
+            model_card.find_row(table, key, CONFIG)
+
+
+def test_a_missing_model_is_named(tmp_path):
+    missing = tmp_path / "model_int8.tflite"
+    with (
+        defined_flags(model_card, output_dir=str(tmp_path / "out")),
+        pytest.raises(UserError, match="model_int8.tflite cannot be read"),
+    ):
+        model_card.main(["model_card", str(missing)])
+    assert not (tmp_path / "out").exists()
