@@ -25,13 +25,25 @@ def shared():
 @contextlib.contextmanager
 def defined_flags(command, **values):
     """The flags of a command's module, with values, for a call of its main."""
+    # Two commands may have flags of one name: those of modules that define
+    # theirs when imported give way.
+    others = {
+        flag.name: (module, flag)
+        for module, found in flags.FLAGS.flags_by_module_dict().items()
+        if module.startswith("deepgbass.")
+        for flag in found
+    }
+    for name in others:
+        delattr(flags.FLAGS, name)
     before = set(flags.FLAGS)
-    command.define_flags()
-    flags.FLAGS.mark_as_parsed()
     try:
+        command.define_flags()
+        flags.FLAGS.mark_as_parsed()
         with flagsaver.flagsaver(**values):
             yield
     finally:
-        # Two commands may have flags of one name.
         for name in set(flags.FLAGS) - before:
             delattr(flags.FLAGS, name)
+        for name, (module, flag) in others.items():
+            flags.FLAGS[name] = flag
+            flags.FLAGS.register_flag_by_module(module, flag)
