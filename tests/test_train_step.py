@@ -1,5 +1,7 @@
 """A compiled step on one device; several are in test_replicas.py."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -166,6 +168,23 @@ def test_a_step_that_overflows_is_skipped_and_told():
     for got, old in zip(model.trainable_variables, weights, strict=True):
         np.testing.assert_array_equal(got, old)
     assert step.optimizer.loss_scale == scale / 2
+
+
+def test_gradients_that_no_scale_mends_break_the_run():
+    @dataclasses.dataclass(frozen=True)
+    class Broken(IgnoreCrossentropy):
+        """Finite, with a gradient that is not."""
+
+        def components(self, labels, logits, seed=None, reduce=None):
+            found = super().components(labels, logits, seed, reduce)
+            zero = tf.reduce_sum(logits * 0)
+            return {"total": found["total"] + tf.sqrt(zero)}
+
+    _, step = make_step(Broken(), precision="mixed_float16")
+    step.optimizer._loss_scale.current_loss_scale.assign(1.0)
+    parts = step(*small_batch())
+    assert np.isfinite(parts["total"]) and parts["finite"] == 0
+    assert not step.guard.sound
 
 
 def test_a_broken_step_changes_nothing_and_is_the_last():
