@@ -23,6 +23,7 @@ import tensorflow as tf
 from deepgbass.cluster import Cluster, check_shares
 from deepgbass.data.pipeline import training_batches
 from deepgbass.errors import UserError
+from deepgbass.progress import console
 from deepgbass.roll_call import roll_call
 from deepgbass.versions import versions
 
@@ -53,7 +54,7 @@ def make_strategy(
             such as `run_facts`.
         timeout: seconds within which all workers must have come up. Should
             one vanish while TensorFlow connects them, this process ends as
-            long after, with its stack and status 1.
+            long after, with status 1.
 
     Returns:
         `tf.distribute.Strategy`.
@@ -83,6 +84,10 @@ def _connect_workers(has_gpus, timeout):
     # No timeout_seconds: others may wait for the chief's evaluation.
     options = tf.distribute.experimental.CommunicationOptions(
         implementation=kinds.NCCL if has_gpus else kinds.RING
+    )
+    console.print(
+        "Connecting the workers; without an answer this process ends in "
+        f"{timeout} s"
     )
     # TensorFlow waits here without limit and holds the interpreter's lock,
     # so that no timer in Python could end it.

@@ -26,6 +26,7 @@ from deepgbass.distribution import (
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
 from deepgbass.monitor import Monitor
+from deepgbass.parts import freeze, rate_factors
 from deepgbass.precision import network_precision
 from deepgbass.progress import console
 from deepgbass.train_step import TrainStep
@@ -77,6 +78,7 @@ def train(config, workdir, data_dir=None, meter=None, strategy=None):
         step = int(chief_value(strategy, saved.step))
         if step == 0:
             initialization.check(config)
+            _check_parts(config)
         # The split for evaluation too: its faults would show hours later.
         dataset, measured = (
             experiment.open_split(config, workdir, data_dir, split)
@@ -91,6 +93,16 @@ def train(config, workdir, data_dir=None, meter=None, strategy=None):
         if chief:
             loop.open_logs(workdir, measured)
         loop.run(meter)
+
+
+def _check_parts(config):
+    """Makes sure that all parts named exist, before data are read."""
+    train = config.train
+    if train.freeze or train.rate_multipliers:
+        # Thrown away: names of layers are known to a network alone.
+        model = experiment.make_model(config.model, 2, config.data.crop_size)
+        rate_factors(model, train.multipliers())
+        freeze(model, train.freeze)
 
 
 class _Loop:

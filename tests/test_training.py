@@ -101,6 +101,15 @@ def test_a_loss_that_is_not_finite_stops_the_run(data_dir, tmp_path):
         assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
+@pytest.mark.parametrize(
+    "fields", [{"freeze": ("bakbone",)}, {"rate_multipliers": ("bakbone=2",)}]
+)
+def test_a_part_that_is_none_is_named_before_data_are_read(tmp_path, fields):
+    with pytest.raises(UserError, match="'bakbone' is no part"):
+        train(tiny_config(**fields), tmp_path / "run", tmp_path / "no data")
+    assert not (tmp_path / "run").exists()
+
+
 def test_records_without_a_folder_are_asked_for(tmp_path):
     with pytest.raises(UserError, match="--data_dir"):
         train(tiny_config(), tmp_path / "run")
