@@ -85,16 +85,7 @@ def define_flags():
         "Where .tflite models run. auto: on the Edge TPU if they are compiled "
         "for it.",
     )
-    flags.DEFINE_string(
-        "device",
-        "",
-        "The Edge TPU: usb, pci, usb:0, pci:1, :0. Default: the first found.",
-    )
-    flags.DEFINE_string(
-        "library",
-        None,
-        "File of the Edge TPU's library. Default: the system's libedgetpu.",
-    )
+    cli.define_edgetpu_flags(__name__)
     flags.DEFINE_list(
         "scales",
         ["1"],

@@ -80,16 +80,7 @@ def define_flags():
         "Stop a video or camera after so many frames.",
         lower_bound=1,
     )
-    flags.DEFINE_string(
-        "device",
-        "",
-        "The Edge TPU: usb, pci, usb:0, pci:1, :0. Default: the first found.",
-    )
-    flags.DEFINE_string(
-        "library",
-        None,
-        "File of the Edge TPU's library. Default: the system's libedgetpu.",
-    )
+    cli.define_edgetpu_flags(__name__)
     flags.DEFINE_bool("overwrite", False, "Replace results that are there.")
 
 

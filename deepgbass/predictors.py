@@ -20,6 +20,7 @@ from deepgbass.export.description import read_description
 from deepgbass.export.tflite_graph import read_graph
 from deepgbass.layers.resize import resize_bilinear
 from deepgbass.letterbox import letterbox
+from deepgbass.ondevice.model import as_input
 from deepgbass.ondevice.postprocess import enlarge_labels
 
 
@@ -202,17 +203,6 @@ def _refuse_custom(path):
             f"{path} has custom operators ({', '.join(custom)}), which do not "
             "run here; export the model again"
         )
-
-
-def as_input(image, dtype):
-    """A uint8 image as a model's input: its bytes, less 128 for int8.
-
-    That is what the input of an integer model stands for, whatever its scale;
-    a float model takes 0..255.
-    """
-    if dtype == np.int8:
-        return (image ^ 0x80).view(np.int8)
-    return image.astype(dtype)
 
 
 def dequantize(integers, details):

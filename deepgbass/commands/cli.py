@@ -58,6 +58,26 @@ def run(main, positional=None):
     app.run(guarded)
 
 
+def define_edgetpu_flags(module):
+    """Defines --device and --library, as flags of a command's module.
+
+    Args:
+        module: its `__name__`; --help shows them with its own.
+    """
+    flags.DEFINE_string(
+        "device",
+        "",
+        "The Edge TPU: usb, pci, usb:0, pci:1, :0. Default: the first found.",
+    )
+    flags.DEFINE_string(
+        "library",
+        None,
+        "File of the Edge TPU's library. Default: the system's libedgetpu.",
+    )
+    for name in ("device", "library"):
+        flags.FLAGS.register_key_flag_for_module(module, flags.FLAGS[name])
+
+
 def import_tensorflow(before=None):
     """Imports TensorFlow without its greetings, once flags were checked.
 

@@ -38,16 +38,7 @@ def define_flags():
         upper_bound=65535,
     )
     flags.DEFINE_bool("open_browser", False, "Open the page in a browser.")
-    flags.DEFINE_string(
-        "device",
-        "",
-        "The Edge TPU: usb, pci, usb:0, pci:1, :0. Default: the first found.",
-    )
-    flags.DEFINE_string(
-        "library",
-        None,
-        "File of the Edge TPU's library. Default: the system's libedgetpu.",
-    )
+    cli.define_edgetpu_flags(__name__)
     flags.DEFINE_integer("threads", 1, "Threads of the CPU.", lower_bound=1)
 
 

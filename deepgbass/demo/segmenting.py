@@ -12,7 +12,7 @@ from PIL import Image
 from deepgbass.demo.upload import read_image
 from deepgbass.errors import UserError
 from deepgbass.letterbox import letterbox
-from deepgbass.ondevice.postprocess import bilinear_labels, enlarge_labels
+from deepgbass.ondevice.predictor import to_labels
 from deepgbass.visualize import shrink
 
 PHASES = ("pre-processing", "inference", "post-processing")
@@ -111,9 +111,7 @@ def run(model, image):
     model.invoke()
     output = model.get_output()
     done = time.perf_counter()
-    enlarge = bilinear_labels if model.output == "logits" else enlarge_labels
-    shapes = described.size, content, image.shape[:2]
-    labels = enlarge(output, *shapes, described.align_corners)
+    labels = to_labels(model, output, content, image.shape[:2])
     ended = time.perf_counter()
     classes = described.dataset.num_classes
     if not 0 <= labels.min() <= labels.max() < classes:

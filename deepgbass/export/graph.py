@@ -62,7 +62,7 @@ def export_graph(model, output="logits", integer=True, align_corners=False):
             f"the model's input shape is {shape}; export needs a static shape "
             "with batch 1: build_model(..., batch_size=1)"
         )
-    network = _exportable(model, integer)
+    network = exportable(model, integer)
 
     def function(image):
         logits = network(image, training=False)
@@ -101,7 +101,7 @@ def check_size(size, stride, align_corners=False):
         )
 
 
-def _exportable(model, integer):
+def exportable(model, integer):
     """A copy of the network in the forms of this module."""
 
     def copy(layer):

@@ -14,7 +14,7 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 
 from deepgbass.errors import UserError
-from deepgbass.export.graph import _exportable, scale_bytes
+from deepgbass.export.graph import exportable, scale_bytes
 from deepgbass.export.qat_configs import (
     OperatorConfig,
     Wrapper,
@@ -62,7 +62,7 @@ def quantized_network(model, ranges, pixels=False):
         UserError: the model is not of float32, or the ranges are of another.
     """
     _require_float32(model)
-    network = _exportable(model, True)
+    network = exportable(model, True)
     rounded = {
         layer.name for group in rounded_layers(network) for layer in group
     }
@@ -169,7 +169,7 @@ def activation_ranges(model, images):
     Returns:
         dict of layer name -> (low, high), 0 among them.
     """
-    network = _exportable(model, True)
+    network = exportable(model, True)
     groups = rounded_layers(network)
     ranges = {
         layer.name: fixed_range(layer) for group in groups for layer in group

@@ -38,16 +38,7 @@ def define_flags():
         DELEGATES,
         "Where models run. auto: on the Edge TPU if they are compiled for it.",
     )
-    flags.DEFINE_string(
-        "device",
-        "",
-        "The Edge TPU: usb, pci, usb:0, pci:1, :0. Default: the first found.",
-    )
-    flags.DEFINE_string(
-        "library",
-        None,
-        "File of the Edge TPU's library. Default: the system's libedgetpu.",
-    )
+    cli.define_edgetpu_flags(__name__)
     flags.DEFINE_multi_string(
         "compare", [], "Further models, timed in turn with the first one."
     )

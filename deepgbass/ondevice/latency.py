@@ -8,7 +8,8 @@ round.
 import time
 
 import numpy as np
-from PIL import Image
+
+from deepgbass.ondevice.predictor import to_labels
 
 PHASES = ("input", "invoke", "output", "post-processing")
 PERCENTILES = (50, 90, 99)
@@ -32,7 +33,7 @@ def time_once(model, image):
     done = time.perf_counter()
     output = model.get_output()
     copied = time.perf_counter()
-    label_map(output, model.size)
+    to_labels(model, output, model.size, model.size)
     ended = time.perf_counter()
     return filled - began, done - filled, copied - done, ended - copied
 
@@ -55,23 +56,6 @@ def take_turns(models, images, rounds):
         for i in range(turn, turn + count):
             times[i % count] = time_once(models[i % count], images[i % count])
         yield times
-
-
-def label_map(output, size):
-    """The label map of a raw output: argmax, then the nearest for each pixel.
-
-    Args:
-        output: logits `(h, w, classes)` or labels `(h, w)`.
-        size: (height, width) of the map.
-
-    Returns:
-        Integers of `size`.
-    """
-    labels = output.argmax(-1) if output.ndim == 3 else output
-    if labels.shape == tuple(size):
-        return labels
-    picture = Image.fromarray(labels.astype(np.uint8))
-    return np.asarray(picture.resize(size[::-1], Image.Resampling.NEAREST))
 
 
 def summarize(seconds):

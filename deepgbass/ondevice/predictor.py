@@ -34,12 +34,29 @@ class OnDevicePredictor:
             image, described.size, described.longer_side
         )
         output = self.model(padded)
-        enlarge = enlarge_labels
-        if self.model.output == "logits":
-            enlarge = bilinear_labels
-        shapes = described.size, content, image.shape[:2]
-        labels = enlarge(output, *shapes, described.align_corners)
+        labels = to_labels(self.model, output, content, image.shape[:2])
         return labels.astype("uint8", copy=False)
+
+
+def to_labels(model, output, content, native):
+    """The label map of an image, from what a model gave for it.
+
+    Args:
+        model: `OnDeviceModel`.
+        output: of it: logits, which are interpolated, or labels.
+        content: (height, width) of the image's part of the input.
+        native: (height, width) of the image.
+
+    Returns:
+        Integers `native`.
+
+    Raises:
+        UserError: the output is not finite.
+    """
+    described = model.description
+    enlarge = bilinear_labels if model.output == "logits" else enlarge_labels
+    shapes = described.size, content, native
+    return enlarge(output, *shapes, described.align_corners)
 
 
 def open_predictor(path, *, device="", library=None, threads=2):
