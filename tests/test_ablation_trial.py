@@ -80,6 +80,7 @@ def test_another_experiment_s_folder_is_refused(tmp_path):
     other = write_trial(tmp_path, "baseline", 0, {"float": (0.5, 0.4)})
     folder = tmp_path / "full" / "seed0"
     (folder / "config.json").write_text(first.config.to_json())
+    (folder / "checkpoints" / "step-00000001").mkdir(parents=True)
     with pytest.raises(UserError, match="loss.name"):
         run_trial(other.config, folder, "data", [])
 

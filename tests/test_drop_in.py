@@ -63,9 +63,12 @@ EXAMPLES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_example(example, tmp_path):
+    env = os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": ROOT}
+    # Set by the import of tensorflow-model-optimization, in other tests.
+    env.pop("TF_USE_LEGACY_KERAS", None)
     done = subprocess.run(
         [sys.executable, "-c", EXAMPLES[example]],
-        env=os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": ROOT},
+        env=env,
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from test_zoo_loading import slim_name
 from tf1_reference import write_checkpoint
 from tiny import tiny_config, write_tiny
@@ -52,7 +53,9 @@ def slim(tmp_path_factory, dataset):
 
 def loop_of(config, workdir, dataset):
     saved = Checkpoints(workdir, config)
-    return training._Loop(config, workdir, dataset, saved)
+    return training._Loop(
+        config, dataset, saved, tf.distribute.get_strategy(), saved.step
+    )
 
 
 def test_a_new_run_loads_the_backbone_and_a_resumed_one_nothing(
