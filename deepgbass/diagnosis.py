@@ -88,7 +88,7 @@ def step_images(dataset, *, batch_size, seed, step):
     return names
 
 
-def broken_step(step, config, dataset, model, loss, checkpoint):
+def broken_step(step, config, dataset, model, loss, dropout, checkpoint):
     """The error for a step that was not finite: a few lines.
 
     Args:
@@ -96,6 +96,7 @@ def broken_step(step, config, dataset, model, loss, checkpoint):
         config: `ExperimentConfig`.
         dataset: `SegmentationDataset` that it trains on.
         model, loss: as they were at that step; see `explain`.
+        dropout: `DropoutSeed` of the network.
         checkpoint: path of the newest one, or None.
 
     Returns:
@@ -115,9 +116,10 @@ def broken_step(step, config, dataset, model, loss, checkpoint):
         rows = slice(row, row + share)
         # The noise of step k is that of k - 1 steps done.
         seed = tf.constant([train.seed, step - 1, row], tf.int64)
-        cause = cause or explain(
-            model, loss, images[rows], labels[rows], seed, names[rows]
-        )
+        with dropout.of(seed):
+            cause = cause or explain(
+                model, loss, images[rows], labels[rows], seed, names[rows]
+            )
     cause = cause or (
         "computed again, every layer, the loss and all gradients are finite: "
         "the step cannot be repeated, or its gradient norm is beyond float32"

@@ -115,8 +115,8 @@ def sync(path):
         os.close(handle)
 
 
-def require_writable(folder):
-    """Makes the folder of `--output_dir`, and a file in it that vanishes.
+def require_writable(folder, flag="output_dir"):
+    """Makes the folder that a flag names, and a file in it that vanishes.
 
     Called before anything takes time.
 
@@ -129,7 +129,7 @@ def require_writable(folder):
             pass
     except OSError as error:
         raise UserError(
-            f"--output_dir={folder} cannot be written: {error.strerror}"
+            f"--{flag}={folder} cannot be written: {error.strerror}"
         ) from None
 
 

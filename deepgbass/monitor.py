@@ -3,18 +3,11 @@
 import pathlib
 import time
 
-import tensorflow as tf
-
-from deepgbass.event_files import drop_events
 from deepgbass.gallery import Gallery
-from deepgbass.history import History, read_curves
 from deepgbass.progress import TrainingProgress, console, duration
 from deepgbass.report import Progress
+from deepgbass.run_log import RunLog
 from deepgbass.run_report import report_progress
-from deepgbass.visualize import shrink
-
-# Pixels of the longer side of TensorBoard's pictures.
-LONGEST = 640
 
 # Between two reports at checkpoints lie so many times their cost.
 _PATIENCE = 100
@@ -43,14 +36,8 @@ class Monitor:
         self._workdir = pathlib.Path(workdir)
         self._dataset, self._loss = dataset, loss
         self._gallery, self._metrics, self._views = None, None, ()
-        self._history = History(
-            self._workdir / "history.jsonl", step, evaluated
-        )
-        self._drawn = "miou" in read_curves(self._history.path)
+        self._log = RunLog(self._workdir, step, evaluated)
         self._next_report = 0.0
-        folder = self._workdir / "tensorboard"
-        drop_events(folder, step, evaluated)
-        self._writer = tf.summary.create_file_writer(str(folder))
         train = config.train
         self._progress = TrainingProgress(step, train.steps, train.batch_size)
 
@@ -71,12 +58,11 @@ class Monitor:
         `images_per_second` since the last call is added.
         """
         speed = self._progress.update(step, values["total"])
-        self._record(step, "train", {**values, "images_per_second": speed})
+        self._log.record(step, "train", {**values, "images_per_second": speed})
 
     def flush(self):
         """Puts all that was recorded on the disk, but for the report."""
-        self._history.sync()
-        self._writer.flush()
+        self._log.flush()
 
     def refresh(self, step):
         """Brings the report up to date, if the last was long enough ago.
@@ -102,33 +88,19 @@ class Monitor:
             began = time.perf_counter()
             metrics = meter()
             seconds = time.perf_counter() - began
-            numbers = {
-                name: value
-                for name, value in metrics.items()
-                if value is None or isinstance(value, float)
-            }
-            self._record(step, "eval", numbers)
-            console.print(self._evaluation_line(step, metrics, seconds))
             if self._gallery is None:
                 self._gallery = Gallery(self._dataset, self._loss)
             self._views = self._gallery.views(meter.predictor)
             self._metrics = {"step": step, **metrics}
-            with self._writer.as_default(step):
-                self._draw(with_reference=not self._drawn)
-            self._drawn = True
-            self.flush()
+            self._log.evaluation(
+                step, metrics, self._views, self._dataset.info.colors
+            )
+            console.print(self._evaluation_line(step, metrics, seconds))
             self._report(step)
         return metrics
 
-    def _record(self, step, group, values):
-        self._history.write(step, values)
-        with self._writer.as_default(step):
-            for name, value in values.items():
-                if value is not None:
-                    tf.summary.scalar(f"{group}/{name}", value)
-
     def _evaluation_line(self, step, metrics, seconds):
-        curves = read_curves(self._history.path)
+        curves = self._log.curves()
         words = [f"evaluation at step {step}/{self._config.train.steps}"]
         for key, name in (("miou", "mIoU"), ("mbf", "mBF")):
             if metrics[key] is None:
@@ -138,19 +110,6 @@ class Monitor:
             so_far = "best" if at == step else f"best {best:.3f} at {at}"
             words.append(f"{name} {metrics[key]:.3f} ({so_far})")
         return " · ".join([*words, duration(seconds)])
-
-    def _draw(self, with_reference):
-        colors = self._dataset.info.colors
-        for number, view in enumerate(self._views):
-            pictures = view.outcome(colors, over_image=True)
-            if with_reference:
-                pictures |= view.reference(colors)
-            for title, picture in pictures.items():
-                kind = title.partition(":")[0].replace(" ", "_")
-                tf.summary.image(
-                    f"eval/{kind}/{number}_{view.name}",
-                    shrink(picture, LONGEST)[None],
-                )
 
     def _report(self, step):
         began = time.monotonic()

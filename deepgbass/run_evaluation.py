@@ -10,14 +10,18 @@ from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.evaluation import evaluate
 from deepgbass.experiment import (
+    make_loss,
     make_model,
     open_split,
     read_weights,
     require_same_network,
     restore_model,
 )
-from deepgbass.files import write_atomic
+from deepgbass.files import require_writable, write_atomic
+from deepgbass.gallery import Gallery
+from deepgbass.history import read_curves
 from deepgbass.predictors import configured
+from deepgbass.run_log import RunLog
 from deepgbass.run_report import Run, report_runs
 
 
@@ -56,6 +60,8 @@ class CheckpointMeter:
 def evaluate_run(config, workdir, data_dir=None, name=None, which="newest"):
     """Measures a trained work directory; writes metrics.json and report.html.
 
+    The last step of a run is also added to its history and TensorBoard logs.
+
     Args:
         config: `ExperimentConfig`. Its network must be the work directory's;
             its data may be another split.
@@ -68,10 +74,12 @@ def evaluate_run(config, workdir, data_dir=None, name=None, which="newest"):
         `Run`.
 
     Raises:
-        UserError: another experiment's folder, no checkpoint, bad data.
+        UserError: another experiment's folder or one that cannot be written,
+            no checkpoint, bad data.
     """
     workdir = pathlib.Path(workdir)
     load_config(workdir)  # before anything is written to a mistyped folder
+    require_writable(workdir, "workdir")
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
     model, step = restore_model(workdir, config.data.eval_size, which=which)
@@ -84,12 +92,23 @@ def evaluate_run(config, workdir, data_dir=None, name=None, which="newest"):
     }
     if _is_own_data(config, dataset.info, workdir):
         checkpoints.record_scores(workdir, step, _scores(metrics))
+        _log(workdir, step, metrics, predictor, dataset)
     text = json.dumps(metrics, indent=2) + "\n"
     write_atomic(workdir / "metrics.json", text)
     run = Run(name or config.name, workdir, predictor, {"float": metrics})
     title = f"{run.name} at step {step}"
     report_runs(workdir / "report.html", title, [run], dataset)
     return run
+
+
+def _log(workdir, step, metrics, predictor, dataset):
+    config = load_config(workdir)
+    measured = read_curves(workdir / "history.jsonl").get("miou", [])
+    # Those on the way are the running training's.
+    if step < config.train.steps or step in dict(measured):
+        return
+    views = Gallery(dataset, make_loss(config.loss)).views(predictor)
+    RunLog(workdir, step).evaluation(step, metrics, views, dataset.info.colors)
 
 
 def _scores(metrics):

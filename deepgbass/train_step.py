@@ -41,6 +41,10 @@ class TrainStep:
     with smaller batches for its statistics. The moving ones decay per step as
     ever.
 
+    A step that float16 skips counts as a step, but the optimiser's schedule
+    does not move: after a run with a few of them the rate ends that little
+    above zero.
+
     Several replicas synchronise batch norm, see `synchronize_batch_norm`.
 
     Args:
@@ -55,6 +59,7 @@ class TrainStep:
         optimizer: Keras optimiser with its slots.
         step: int64 variable, the number of steps done.
         average: `WeightAverage`, or None.
+        dropout: `DropoutSeed` of the network.
         guard: `Guard`. From the first step on whose loss or gradient is not
             finite, nothing changes any more: `step` stays what it was.
 
@@ -76,7 +81,7 @@ class TrainStep:
             freeze_batch_norm(model)
         elif self._replicas > 1:
             synchronize_batch_norm(model)
-        self._dropout = DropoutSeed(model)
+        self.dropout = DropoutSeed(model)
         self._network = (
             RecomputedNetwork(model)
             if config.recompute
@@ -183,7 +188,7 @@ class TrainStep:
         config, seed = self._config, self._seed(i)
         # The penalty is no sum over images: each share has a part of it.
         decay = config.weight_decay / (self._replicas * self._accumulate)
-        with self._dropout.of(seed):
+        with self.dropout.of(seed):
             with tf.GradientTape() as tape:
                 logits = self._network(images)
                 parts = self._loss.components(
@@ -241,7 +246,7 @@ class TrainStep:
         def count(images, labels, i):
             images, labels = self._micro_batch(images, labels, i)
             seed = self._seed(i)
-            with self._dropout.of(seed), self._statistics.held():
+            with self.dropout.of(seed), self._statistics.held():
                 logits = self._model(images, training=True)
             return self._loss.counts(labels, logits, seed=seed)
 

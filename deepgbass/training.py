@@ -255,6 +255,7 @@ class _Loop:
                 self.dataset,
                 self.model,
                 self.loss,
+                self.train_step.dropout,
                 newest and newest.path,
             )
         return UserError(

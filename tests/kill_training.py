@@ -35,6 +35,8 @@ CONFIG = tiny_config(
     keep=2,
     keep_best=2,
     deterministic=True,
+    ema_decay=0.9,
+    accumulate=2,
 )
 CONFIG = dataclasses.replace(
     CONFIG, data=dataclasses.replace(CONFIG.data, crop_size=(20, 24))
@@ -47,6 +49,7 @@ def make_model(config, num_classes, size, batch_size=None):
     image = keras.Input((*size, 3))
     x = keras.layers.Conv2D(4, 3, 4, "same", name="stem")(image / 255)
     x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.Dropout(0.2)(x)
     x = keras.layers.Conv2D(num_classes, 1, name="logits")(x)
     return keras.Model(image, x)
 

@@ -9,6 +9,7 @@ from tiny import SIZE, tiny_config, write_tiny
 
 from deepgbass.data.pipeline import load_dataset, training_batches
 from deepgbass.diagnosis import Guard, broken_step, explain, step_images
+from deepgbass.dropout import DropoutSeed
 from deepgbass.keras_api import keras
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
 
@@ -213,7 +214,13 @@ def test_the_message_names_step_images_layer_and_checkpoint(dataset):
     model.get_layer("conv").bias.assign([np.nan] * 4)
     config = tiny_config(batch_size=3)
     error = broken_step(
-        4, config, dataset, model, IgnoreCrossentropy(), "run/step-2"
+        4,
+        config,
+        dataset,
+        model,
+        IgnoreCrossentropy(),
+        DropoutSeed(model),
+        "run/step-2",
     )
     message = str(error)
     assert "step 4 of 6" in message and "run/step-2" in message
@@ -221,3 +228,30 @@ def test_the_message_names_step_images_layer_and_checkpoint(dataset):
     names = step_images(dataset, batch_size=3, seed=0, step=4)
     assert ", ".join(names) in message
     assert 3 <= message.count("\n") <= 5
+
+
+class Inverse(keras.layers.Layer):
+    def call(self, x):
+        return 1 / x
+
+
+def test_dropout_is_that_of_the_step(dataset):
+    # One number an image, so that half of the steps drop one of the two.
+    image = keras.Input((*SIZE, 3))
+    x = keras.layers.GlobalAveragePooling2D(keepdims=True)(image + 1)
+    x = keras.layers.Conv2D(1, 1, kernel_initializer="ones")(x)
+    x = Inverse(name="inverse")(keras.layers.Dropout(0.3)(x))
+    x = image[:, ::4, ::4, :1] * x
+    model = keras.Model(image, keras.layers.Conv2D(CLASSES, 1)(x))
+    dropout, config = DropoutSeed(model), tiny_config(batch_size=2)
+    broken = []
+    for step in range(1, 9):
+        seed = tf.constant([config.train.seed, step - 1, 0], tf.int64)
+        with dropout.of(seed):
+            logits = model(np.ones((2, *SIZE, 3), np.float32), training=True)
+        broken.append(not np.isfinite(logits).all())
+        error = broken_step(
+            step, config, dataset, model, IgnoreCrossentropy(), dropout, None
+        )
+        assert ("that is not finite is inverse" in str(error)) == broken[-1]
+    assert 0 < sum(broken) < len(broken)

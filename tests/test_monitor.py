@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 from tiny import SIZE, tiny_config, write_tiny
 
-from deepgbass import monitor
+from deepgbass import run_log
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.evaluation import evaluate
 from deepgbass.history import read_curves
@@ -103,7 +103,7 @@ def test_scalars_are_apart_and_none_is_double_after_a_resume(workdir, dataset):
 def test_pictures_of_fixed_images_and_their_truth_once(
     workdir, dataset, monkeypatch
 ):
-    monkeypatch.setattr(monitor, "LONGEST", 32)
+    monkeypatch.setattr(run_log, "LONGEST", 32)
     with open_monitor(workdir, dataset) as run:
         for step in (2, 4):
             run.evaluate(step, Meter(dataset))
