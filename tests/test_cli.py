@@ -10,6 +10,9 @@ COMMANDS = {
     "train": ["train.py"],
     "export": ["export_tflite.py"],
     "predict": ["-m", "deepgbass.predict"],
+    "evaluate": ["-m", "deepgbass.evaluate"],
+    "benchmark": ["-m", "deepgbass.ondevice.benchmark"],
+    "demo": ["-m", "deepgbass.demo"],
     "ablation": ["-m", "deepgbass.ablation"],
     "check": ["-m", "deepgbass.data.check"],
     "inspect_loss": ["-m", "deepgbass.inspect_loss"],
@@ -42,13 +45,32 @@ def test_help_shows_usage_and_own_flags(command):
     assert "Examples" in output or "python datasets/" in output
     # One flag of each command's own.
     flags = ("--workdir", "--output_dir", "--source", "--size", "--cache_dir")
-    flags += ("--readme",)
+    flags += ("--readme", "--runs", "--port")
     assert any(f"  {flag}:" in output for flag in flags)
 
 
 def test_help_of_the_thin_script_is_that_of_the_command():
     output = run("train", "--help").stdout
     assert "--config" in output and "section.field=value" in output
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "benchmark"])
+def test_help_shows_the_flags_that_commands_share(command):
+    output = run(command, "--help").stdout
+    assert "  --device:" in output and "  --library:" in output
+
+
+def test_commands_define_no_flags_when_they_are_imported():
+    code = (
+        "from absl import flags\n"
+        "from deepgbass import evaluate, predict\n"
+        "from deepgbass.commands import train\n"
+        "from deepgbass.demo import __main__\n"
+        "from deepgbass.ondevice import benchmark\n"
+        "for module in flags.FLAGS.flags_by_module_dict():\n"
+        "    assert not module.startswith('deepgbass'), module\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -74,8 +74,10 @@ def define_edgetpu_flags(module):
         None,
         "File of the Edge TPU's library. Default: the system's libedgetpu.",
     )
+    # absl knows the module that runs by the program's name.
+    owner = sys.argv[0] if module == "__main__" else module
     for name in ("device", "library"):
-        flags.FLAGS.register_key_flag_for_module(module, flags.FLAGS[name])
+        flags.FLAGS.register_key_flag_for_module(owner, flags.FLAGS[name])
 
 
 def import_tensorflow(before=None):

@@ -25,80 +25,84 @@ from deepgbass.configs import load_config, summary
 from deepgbass.errors import UserError
 from deepgbass.presets import PRESETS_BY_DATA, get_config
 
-_CONFIG = flags.DEFINE_string(
-    "config",
-    None,
-    "A preset (see --list_configs) or a JSON file such as the config.json of "
-    "a work directory. Default: what --workdir holds.",
-)
-_WORKDIR = flags.DEFINE_string(
-    "workdir",
-    None,
-    "Folder for checkpoints, logs and results; made if absent. Default: "
-    "runs/ and the configuration's name.",
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder of TFRecords with dataset.json (see datasets/README.md). The "
-    "embedded synthetic set needs none.",
-)
-_MODE = flags.DEFINE_enum(
-    "mode",
-    "train_and_eval",
-    ["train", "eval", "train_and_eval"],
-    "What to do.",
-)
-_STRATEGY = flags.DEFINE_enum(
-    "strategy",
-    "auto",
-    list(STRATEGIES),
-    "The devices to train on, see docs/distributed.md. auto: what TF_CONFIG "
-    "and TPU_NAME name, else all GPUs, else one device.",
-)
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint",
-    "newest",
-    "What --mode=eval measures: newest, best or a step.",
-)
-_SET = flags.DEFINE_multi_string(
-    "set",
-    [],
-    "section.field=value: changes a field of the configuration, e.g. "
-    "loss.name=cross_entropy. May be repeated.",
-)
-_LIST_CONFIGS = flags.DEFINE_bool(
-    "list_configs", False, "Shows the presets and does nothing else."
-)
+
+def define_flags():
+    """Not at import: tests import this module beside other commands."""
+    flags.DEFINE_string(
+        "config",
+        None,
+        "A preset (see --list_configs) or a JSON file such as the config.json "
+        "of a work directory. Default: what --workdir holds.",
+    )
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "Folder for checkpoints, logs and results; made if absent. Default: "
+        "runs/ and the configuration's name.",
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of TFRecords with dataset.json (see datasets/README.md). The "
+        "embedded synthetic set needs none.",
+    )
+    flags.DEFINE_enum(
+        "mode",
+        "train_and_eval",
+        ["train", "eval", "train_and_eval"],
+        "What to do.",
+    )
+    flags.DEFINE_enum(
+        "strategy",
+        "auto",
+        list(STRATEGIES),
+        "The devices to train on, see docs/distributed.md. auto: what "
+        "TF_CONFIG and TPU_NAME name, else all GPUs, else one device.",
+    )
+    flags.DEFINE_string(
+        "checkpoint",
+        "newest",
+        "What --mode=eval measures: newest, best or a step.",
+    )
+    flags.DEFINE_multi_string(
+        "set",
+        [],
+        "section.field=value: changes a field of the configuration, e.g. "
+        "loss.name=cross_entropy. May be repeated.",
+    )
+    flags.DEFINE_bool(
+        "list_configs", False, "Shows the presets and does nothing else."
+    )
 
 
 def main(_):
-    if _LIST_CONFIGS.value:
+    values = flags.FLAGS
+    if values.list_configs:
         _print_presets()
         return
-    if _CONFIG.value is None and _WORKDIR.value is None:
+    if values.config is None and values.workdir is None:
         raise UserError(
             "give --config=NAME to begin, or --workdir=DIR to go on with "
             "what is there"
         )
-    if _CONFIG.value is None:
-        config = load_config(_WORKDIR.value)
+    if values.config is None:
+        config = load_config(values.workdir)
     else:
-        config = get_config(_CONFIG.value)
-    config = config.with_overrides(_SET.value)
-    workdir = pathlib.Path(_WORKDIR.value or f"runs/{config.name}")
-    data_dir = _DATA_DIR.value
+        config = get_config(values.config)
+    config = config.with_overrides(values.set)
+    workdir = pathlib.Path(values.workdir or f"runs/{config.name}")
+    data_dir = values.data_dir
     print(f"Work directory: {workdir}")
     print(summary.effective(config), flush=True)
-    trains, evaluates = _MODE.value != "eval", _MODE.value != "train"
-    if trains and _CHECKPOINT.value != "newest":
+    trains, evaluates = values.mode != "eval", values.mode != "train"
+    if trains and values.checkpoint != "newest":
         raise UserError(
-            f"--checkpoint={_CHECKPOINT.value} is for --mode=eval; training "
+            f"--checkpoint={values.checkpoint} is for --mode=eval; training "
             "goes on at the newest"
         )
     name, cluster = "one", None
     if trains:
-        name, cluster = check_strategy(_STRATEGY.value, config.train.batch_size)
+        name, cluster = check_strategy(values.strategy, config.train.batch_size)
     strategy = cli.import_tensorflow(
         lambda: _prepare(config, data_dir, name, cluster)
     )
@@ -118,7 +122,7 @@ def main(_):
                 sys.exit(interruption.status)
         if evaluates and chief:
             run = evaluate_run(
-                config, workdir, data_dir, which=_CHECKPOINT.value
+                config, workdir, data_dir, which=values.checkpoint
             )
             print_metrics({run.name: run.metrics})
             print(f"Report: {(workdir / 'report.html').resolve()}")
@@ -169,6 +173,7 @@ def _print_presets():
 
 
 def run():
+    define_flags()
     cli.run(main)
 
 
