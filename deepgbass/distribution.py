@@ -236,6 +236,19 @@ def wait_for_all(strategy):
     sum_over_workers(strategy, 0)
 
 
+@contextlib.contextmanager
+def chief_first(strategy):
+    """Lets the other workers in once the chief is through; all must enter.
+
+    For what writes to a folder that they may share.
+    """
+    if not is_chief(strategy):
+        wait_for_all(strategy)
+    yield
+    if is_chief(strategy):
+        wait_for_all(strategy)
+
+
 def copy_from_chief(strategy, variables):
     """Gives every worker the chief's values; all must call it.
 

@@ -17,6 +17,7 @@ from deepgbass.batch_norm import batch_norm_warning
 from deepgbass.determinism import make_deterministic
 from deepgbass.diagnosis import broken_step
 from deepgbass.distribution import (
+    chief_first,
     chief_value,
     copy_from_chief,
     distributed_batches,
@@ -80,10 +81,11 @@ def train(config, workdir, data_dir=None, meter=None, strategy=None):
             initialization.check(config)
             _check_parts(config)
         # The split for evaluation too: its faults would show hours later.
-        dataset, measured = (
-            experiment.open_split(config, workdir, data_dir, split)
-            for split in (config.data.train_split, config.data.eval_split)
-        )
+        with chief_first(strategy):
+            dataset, measured = (
+                experiment.open_split(config, workdir, data_dir, split)
+                for split in (config.data.train_split, config.data.eval_split)
+            )
         if chief:
             experiment.claim_workdir(config, dataset.info, workdir)
         if step >= config.train.steps:

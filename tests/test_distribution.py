@@ -87,6 +87,7 @@ def test_two_processes_train_as_one_until_one_is_killed(tmp_path):
     chief, other = (json.loads(path.read_text()) for path in paths)
     assert chief["workers"] == 2
     assert [chief["chief"], other["chief"]] == [True, False]
+    assert [chief["first"], other["first"]] == [True, False]
     assert chief["values"] == other["values"] == [[1.5, -2.0], 3, 4.0]
     assert chief["step"] == other["step"] == 40
     assert chief["any"] == other["any"] == [False, True]

@@ -18,6 +18,7 @@ from deepgbass.cluster import check_strategy
 from deepgbass.configs import DataConfig
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.distribution import (
+    chief_first,
     chief_value,
     copy_from_chief,
     distributed_batches,
@@ -63,9 +64,14 @@ def train(strategy):
     }
 
 
-def share(strategy, data_dir):
-    """The rows of three steps, values from the chief, and an agreement."""
+def share(strategy, data_dir, output_dir):
+    """The rows of three steps, values from the chief, and agreements."""
     chief = is_chief(strategy)
+    written = pathlib.Path(output_dir) / "written"
+    with chief_first(strategy):
+        found = written.exists()
+        time.sleep(0.5)
+        written.touch()
     with strategy.scope():
         variables = [
             tf.Variable([1.5, -2.0]),
@@ -93,6 +99,7 @@ def share(strategy, data_dir):
     return {
         "workers": worker_count(strategy),
         "chief": chief,
+        "first": not found,
         "values": [v.values[0].numpy().tolist() for v in variables],
         "step": int(chief_value(strategy, 40 if chief else 7)),
         "rows": rows,
@@ -103,7 +110,7 @@ def share(strategy, data_dir):
 def main(gray_set, output_dir):
     name, cluster = check_strategy("auto", 6)
     strategy = make_strategy(name, cluster, batch_size=6, timeout=120)
-    seen = share(strategy, gray_set) | train(strategy)
+    seen = share(strategy, gray_set, output_dir) | train(strategy)
     path = pathlib.Path(output_dir) / f"{cluster.index}.json"
     write_atomic(path, json.dumps(seen))
     with lost_workers_named(strategy):
