@@ -1,17 +1,13 @@
 """A network to evaluate: of a work directory, a `.tflite` file or an Edge TPU.
 
-All predict alike. A model on the Edge TPU gives integers; what follows them
-is the same code as for the others, so that metrics differ by the network
-alone.
+All predict alike: what follows a network's output is the same code, so that
+metrics differ by the network alone.
 """
 
 import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Callable, Mapping
-
-import numpy as np
-import tensorflow as tf
 
 from deepgbass import checkpoints
 from deepgbass.configs import load_config
@@ -20,18 +16,8 @@ from deepgbass.errors import UserError
 from deepgbass.experiment import restore_model
 from deepgbass.export.description import read_description
 from deepgbass.multi_scale import MultiScalePredictor, scaled_size
-from deepgbass.ondevice import delegate_faults
-from deepgbass.ondevice.delegate import open_accelerator
-from deepgbass.ondevice.model import OnDeviceModel
-from deepgbass.ondevice.postprocess import enlarge_labels
-from deepgbass.ondevice.runtime import find_runtime
 from deepgbass.ondevice.structure import is_compiled
-from deepgbass.predictors import (
-    Predictor,
-    TFLitePredictor,
-    configured,
-    dequantize,
-)
+from deepgbass.predictors import TFLitePredictor, configured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,48 +54,6 @@ class Candidate:
         return dataclasses.replace(self, predictor=predictor)
 
 
-class EdgeTPUPredictor(Predictor):
-    """Predicts with a model that was compiled for the Edge TPU.
-
-    Args:
-        model: `OnDeviceModel`.
-
-    Attributes:
-        output: what the model gives: one of `description.OUTPUTS`.
-    """
-
-    def __init__(self, model):
-        described = model.description
-        super().__init__(
-            described.dataset,
-            described.size,
-            described.longer_side,
-            described.align_corners,
-        )
-        self.output = model.output
-        self._model = model
-        tensor = described.values["output"]
-        if "scale" not in tensor:
-            raise UserError(
-                f"{model.path}: its description does not say the output's "
-                "scale; export the model again"
-            )
-        self._scaling = {
-            "quantization": (tensor["scale"], tensor["zero_point"])
-        }
-
-    def label(self, image, content, native):
-        if self.output == "logits":
-            return super().label(image, content, native)
-        shapes = (self.size, content, native)
-        labels = self._model(image)
-        labels = enlarge_labels(labels, *shapes, self.align_corners)
-        return labels.astype(np.int32, copy=False)
-
-    def logits(self, image):
-        return tf.constant(dequantize(self._model(image)[None], self._scaling))
-
-
 def open_candidate(
     path, checkpoint="newest", delegate="auto", device="", library=None
 ):
@@ -118,9 +62,7 @@ def open_candidate(
     Args:
         path: of either.
         checkpoint: of a work directory, as `checkpoints.find` takes it.
-        delegate: "cpu", "edgetpu", or "auto": the Edge TPU if the model is
-            compiled for it.
-        device, library: of `ondevice.delegate.open_accelerator`.
+        delegate, device, library: of `ondevice.isolation.open_model`.
 
     Raises:
         UserError: `path` is neither, holds no trained network, has no
@@ -178,16 +120,10 @@ def _of_workdir(workdir, checkpoint):
 
 
 def _of_file(path, delegate, device, library):
+    predictor = TFLitePredictor(
+        path, delegate=delegate, device=device, library=library
+    )
     compiled = is_compiled(path)
-    if delegate == "edgetpu" and not compiled:
-        raise delegate_faults.not_compiled(path)
-    if compiled and delegate != "cpu":
-        runtime = find_runtime()
-        accelerator = open_accelerator(runtime, device, library)
-        model = OnDeviceModel(path, runtime=runtime, accelerator=accelerator)
-        predictor = EdgeTPUPredictor(model)
-    else:
-        predictor = TFLitePredictor(path)
     values = read_description(path).values
     form = values.get("quantization", "tflite")
     data = values.get("config", {}).get("data", {})

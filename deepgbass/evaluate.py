@@ -26,6 +26,7 @@ from absl import app, flags
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
 from deepgbass.files import require_writable, write_atomic
+from deepgbass.ondevice.delegate import DELEGATES
 
 # Exit status of a command that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -81,7 +82,7 @@ def define_flags():
     flags.DEFINE_enum(
         "delegate",
         "auto",
-        ["auto", "cpu", "edgetpu"],
+        DELEGATES,
         "Where .tflite models run. auto: on the Edge TPU if they are compiled "
         "for it.",
     )

@@ -10,17 +10,14 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.experiment import restore_model
-from deepgbass.export.description import read_description
-from deepgbass.export.tflite_graph import read_graph
 from deepgbass.layers.resize import resize_bilinear
 from deepgbass.letterbox import letterbox
-from deepgbass.ondevice.model import as_input
+from deepgbass.ondevice.isolation import open_model
 from deepgbass.ondevice.postprocess import enlarge_labels
 
 
@@ -117,61 +114,34 @@ class TFLitePredictor(Predictor):
 
     Args:
         path: of `NAME.tflite`, which the export wrote.
+        **options: of `open_model`. By default, a model that is compiled for
+            the Edge TPU runs there.
 
     Attributes:
         output: what the model gives: one of `description.OUTPUTS`.
 
     Raises:
-        UserError: the file is no such model, needs more than this
-            interpreter, or is not as its description says.
+        UserError: the file is no such model, does not run here, or is not as
+            its description says.
     """
 
-    def __init__(self, path, num_threads=2):
-        path = pathlib.Path(path)
-        described = read_description(path)
-        _refuse_custom(path)
-        try:
-            self._interpreter = Interpreter(str(path), num_threads=num_threads)
-            self._interpreter.allocate_tensors()
-            (self._input,) = self._interpreter.get_input_details()
-            (self._output,) = self._interpreter.get_output_details()
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).partition("\n")[0]
-            raise UserError(
-                f"{path} is not a TFLite model that runs here: {reason}"
-            ) from None
-        # The signature, unlike the shape, says where a size is not fixed.
-        shape = self._input["shape_signature"].tolist()
-        if shape != [1, *described.size, 3]:
-            raise UserError(
-                f"{path} has the input {shape}, but its description says one "
-                f"RGB image, {[1, *described.size, 3]}; export the model again"
-            )
-        classes = described.dataset.num_classes
-        wanted = [1, *described.output_size]
-        if described.output == "logits":
-            wanted.append(classes)
-        output = self._output["shape"].tolist()
-        if output != wanted:
-            raise UserError(
-                f"{path} has the output {output}, but its description says "
-                f"{described.output} of {classes} classes, {wanted}; export "
-                "the model again"
-            )
+    def __init__(self, path, **options):
+        self._model = open_model(path, **options)
+        described = self._model.description
         super().__init__(
             described.dataset,
             described.size,
             described.longer_side,
             described.align_corners,
         )
-        self.output = described.output
+        self.output = self._model.output
 
     def label(self, image, content, native):
         if self.output == "logits":
             return super().label(image, content, native)
         shapes = (self.size, content, native)
-        label = enlarge_labels(self._run(image)[0], *shapes, self.align_corners)
-        return label.astype(np.int32)
+        label = enlarge_labels(self._model(image), *shapes, self.align_corners)
+        return label.astype(np.int32, copy=False)
 
     def logits(self, image):
         if self.output != "logits":
@@ -179,30 +149,8 @@ class TFLitePredictor(Predictor):
                 f"this model gives {self.output}, not logits; export it with "
                 "--output=logits"
             )
-        return tf.constant(dequantize(self._run(image), self._output))
-
-    def _run(self, image):
-        self._interpreter.set_tensor(
-            self._input["index"], as_input(image[None], self._input["dtype"])
-        )
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])
-
-
-def _refuse_custom(path):
-    """Names the operators that only another program or device knows."""
-    graph = read_graph(path)
-    if graph.compiled:
-        raise UserError(
-            f"{path} is compiled for an Edge TPU and runs on one only; "
-            "predict with the model that it was compiled from"
-        )
-    custom = sorted({op.name for op in graph.operators if op.custom})
-    if custom:
-        raise UserError(
-            f"{path} has custom operators ({', '.join(custom)}), which do not "
-            "run here; export the model again"
-        )
+        logits = self._model(image)[None]
+        return tf.constant(dequantize(logits, self._model.output_details))
 
 
 def dequantize(integers, details):

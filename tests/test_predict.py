@@ -233,6 +233,20 @@ def test_what_is_done_is_kept_when_the_device_fails(
     assert files(tmp_path / "out") == ["a_overlay.png", "b_overlay.png"]
 
 
+def test_what_is_done_is_kept_when_the_library_aborts(tmp_path, monkeypatch):
+    images = [save(tmp_path / f"{name}.png") for name in "abc"]
+    library = str(build_library(tmp_path))
+    monkeypatch.setenv("STAND_IN", "abort:3")
+    expect_refusal(
+        r"SIGABRT during an inference: F driver.*\(2 were segmented before",
+        write_pair(tmp_path),
+        tmp_path / "out",
+        *images,
+        library=library,
+    )
+    assert files(tmp_path / "out") == ["a_overlay.png", "b_overlay.png"]
+
+
 def test_images_of_the_same_name_are_refused(tmp_path, no_model):
     images = [save(tmp_path / "1" / "a.png"), save(tmp_path / "2" / "a.jpg")]
     expect_refusal("a_overlay.png: rename", no_model, tmp_path / "out", *images)

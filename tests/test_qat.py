@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from guided_network import SIZE, guided_network, images
 
 from deepgbass.errors import UserError
@@ -13,8 +14,9 @@ from deepgbass.export.qat import (
 )
 from deepgbass.export.tflite import convert, verify_int8
 from deepgbass.export.tflite_graph import read_graph
+from deepgbass.ondevice.model import as_input
 from deepgbass.precision import network_precision
-from deepgbass.predictors import Interpreter, as_input, dequantize
+from deepgbass.predictors import dequantize
 
 IMAGES = images()
 

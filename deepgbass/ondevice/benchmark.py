@@ -24,8 +24,8 @@ from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 from deepgbass.ondevice.benchmark_page import page
 from deepgbass.ondevice.benchmark_text import print_results
-from deepgbass.ondevice.delegate import check_device
-from deepgbass.ondevice.measurement import DELEGATES, Plan, measure
+from deepgbass.ondevice.delegate import DELEGATES, check_device
+from deepgbass.ondevice.measurement import Plan, measure
 from deepgbass.ondevice.results import collect
 from deepgbass.progress import track
 

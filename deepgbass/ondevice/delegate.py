@@ -7,7 +7,9 @@ import re
 from deepgbass.errors import UserError
 from deepgbass.ondevice import delegate_faults
 from deepgbass.ondevice.machine import Machine
+from deepgbass.ondevice.structure import is_compiled
 
+DELEGATES = ("auto", "cpu", "edgetpu")
 LIBRARIES = {
     "Linux": "libedgetpu.so.1",
     "Darwin": "libedgetpu.1.dylib",
@@ -66,6 +68,23 @@ def check_device(device):
             f"--device={device} names no Edge TPU; want usb, pci, usb:0, "
             "pci:1 or :0 (the first of either kind), or nothing for any"
         )
+
+
+def runs_on_edgetpu(path, delegate):
+    """Whether a model is to run on the Edge TPU.
+
+    Args:
+        path: of a `.tflite` file.
+        delegate: one of `DELEGATES`. "auto": on the Edge TPU if the model is
+            compiled for it.
+
+    Raises:
+        UserError: it is no model, or is to run there and is not compiled.
+    """
+    compiled = is_compiled(path)
+    if delegate == "edgetpu" and not compiled:
+        raise delegate_faults.not_compiled(path)
+    return compiled and delegate != "cpu"
 
 
 def open_accelerator(runtime, device="", library=None, machine=None):

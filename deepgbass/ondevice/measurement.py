@@ -18,7 +18,7 @@ import numpy as np
 
 from deepgbass.errors import UserError
 from deepgbass.ondevice import agreement, delegate_faults
-from deepgbass.ondevice.delegate import open_accelerator
+from deepgbass.ondevice.delegate import open_accelerator, runs_on_edgetpu
 from deepgbass.ondevice.latency import PHASES, take_turns
 from deepgbass.ondevice.machine import Machine
 from deepgbass.ondevice.model import OnDeviceModel
@@ -26,7 +26,6 @@ from deepgbass.ondevice.pictures import load_pictures
 from deepgbass.ondevice.runtime import find_runtime
 from deepgbass.ondevice.structure import is_compiled, read_structure
 
-DELEGATES = ("auto", "cpu", "edgetpu")
 # Seconds between two looks at how far a child is.
 _LOOK_EVERY = 0.2
 
@@ -37,8 +36,7 @@ class Plan:
 
     Attributes:
         models: paths of `.tflite` files; ratios are to the first one.
-        delegate: "cpu", "edgetpu", or "auto": the Edge TPU for those that are
-            compiled for it.
+        delegate: of `runs_on_edgetpu`.
         device, library: of `open_accelerator`.
         cpu_model: the first model's twin, where it is not beside it.
         images: paths of pictures; none: made-up ones.
@@ -196,11 +194,8 @@ def _open(plan, runtime, path):
     """A model on the CPU or the Edge TPU, as the plan has it."""
     if not pathlib.Path(path).is_file():
         raise UserError(f"{path}: there is no such file")
-    compiled = is_compiled(path)
-    if plan.delegate == "edgetpu" and not compiled:
-        raise delegate_faults.not_compiled(path)
     accelerator = None
-    if plan.delegate != "cpu" and compiled:
+    if runs_on_edgetpu(path, plan.delegate):
         accelerator = open_accelerator(runtime, plan.device, plan.library)
     return OnDeviceModel(
         path,

@@ -1,6 +1,7 @@
 """A `.tflite` file that segments, run as an image in, integers out."""
 
 import pathlib
+import re
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from deepgbass.ondevice.runtime import find_runtime
 _INPUTS = (np.int8, np.uint8, np.float32)
 # What an interpreter raises for files and models that it cannot run.
 _FAULTS = (OSError, ValueError, RuntimeError)
+_CUSTOM = re.compile(r"unresolved custom op: (\w+)")
 
 
 class OnDeviceModel:
@@ -33,6 +35,8 @@ class OnDeviceModel:
         output: what it gives: "logits" `(h, w, classes)` at a lower
             resolution, "labels" `(h, w)` at a lower one, or "full" `(*size)`.
         input_dtype, output_dtype: NumPy types of the tensors.
+        output_details: dict, what the interpreter says of the output:
+            `quantization` and others.
         accelerator: as given.
 
     Raises:
@@ -61,6 +65,7 @@ class OnDeviceModel:
         self.size = self.description.size
         self.output = self.description.output
         self.input_dtype, self.output_dtype = source["dtype"], result["dtype"]
+        self.output_details = result
         self._source, self._result = source["index"], result["index"]
         try:
             self._interpreter = runtime.interpreter(
@@ -188,6 +193,11 @@ class OnDeviceModel:
             )
         if "edgetpu-custom-op" in text:
             return delegate_faults.no_delegate(self.path)
+        if match := _CUSTOM.search(text):
+            return UserError(
+                f"{self.path} has the custom operator {match[1]}, which does "
+                "not run here; export the model again"
+            )
         return UserError(f"{self.path} does not run here: {text}")
 
 

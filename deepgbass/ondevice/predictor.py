@@ -1,11 +1,8 @@
 """An image of any size in, a label map of its size out, without TensorFlow."""
 
 from deepgbass.letterbox import letterbox
-from deepgbass.ondevice.delegate import open_accelerator
-from deepgbass.ondevice.model import OnDeviceModel
+from deepgbass.ondevice.isolation import open_model
 from deepgbass.ondevice.postprocess import bilinear_labels, enlarge_labels
-from deepgbass.ondevice.runtime import find_runtime
-from deepgbass.ondevice.structure import is_compiled
 
 
 class OnDevicePredictor:
@@ -60,22 +57,6 @@ def to_labels(model, output, content, native):
 
 
 def open_predictor(path, *, device="", library=None, threads=2):
-    """The predictor of a `.tflite` file.
-
-    Args:
-        path: of a model that describes itself. If it is compiled for an Edge
-            TPU, it runs there, otherwise on the CPU.
-        device, library: of `open_accelerator`.
-        threads: of the CPU's kernels.
-
-    Raises:
-        UserError: the model or the device cannot be used; says why.
-    """
-    runtime, accelerator = find_runtime(), None
-    if is_compiled(path):
-        accelerator = open_accelerator(runtime, device, library)
-    return OnDevicePredictor(
-        OnDeviceModel(
-            path, runtime=runtime, threads=threads, accelerator=accelerator
-        )
-    )
+    """The predictor of a `.tflite` file; arguments as of `open_model`."""
+    model = open_model(path, device=device, library=library, threads=threads)
+    return OnDevicePredictor(model)
