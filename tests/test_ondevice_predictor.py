@@ -7,7 +7,7 @@ import pytest
 from edgetpu_stand_in import SIZE, description, write_model
 from tflite_files import Builder
 
-from deepgbass import letterbox, predictors
+from deepgbass import predictors
 from deepgbass.export.description import write_described
 from deepgbass.ondevice.predictor import open_predictor
 
@@ -16,16 +16,6 @@ def blocks(size, seed=0):
     few = [-(-n // 8) for n in size]
     colors = np.random.default_rng(seed).integers(0, 256, (*few, 3), np.uint8)
     return colors.repeat(8, 0).repeat(8, 1)[: size[0], : size[1]]
-
-
-@pytest.mark.parametrize("longer_side", [None, 40])
-@pytest.mark.parametrize("size", [(32, 48), (20, 31), (100, 70), (1, 3)])
-def test_the_letterbox_is_that_of_the_other_predictors(size, longer_side):
-    image = blocks(size)
-    ours = letterbox.letterbox(image, (32, 48), longer_side)
-    theirs = predictors.letterbox(image, (32, 48), longer_side)
-    np.testing.assert_array_equal(ours[0], theirs[0])
-    assert ours[1] == theirs[1]
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "float32"])

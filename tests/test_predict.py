@@ -1,12 +1,9 @@
 """The command that segments images and videos, called in this process."""
 
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from absl import app
-from conftest import ROOT
 from edgetpu_stand_in import SIZE, build_library, write_model, write_pair
 from PIL import Image
 from predict_command import (
@@ -310,24 +307,3 @@ def test_a_compiled_model_runs_on_the_edge_tpu(tmp_path, model):
     expect_refusal(
         "nowhere.so", compiled, tmp_path / "3", image, library="nowhere.so"
     )
-
-
-def test_without_tensorflow_and_scipy(tmp_path, model):
-    image = save(tmp_path / "a.png")
-    code = (
-        "import sys\n"
-        "for name in ('tensorflow', 'tf_keras', 'scipy', 'matplotlib'):\n"
-        "    sys.modules[name] = None\n"
-        "from deepgbass import predict\n"
-        "predict.run()\n"
-    )
-    words = [f"--model={model}", f"--output_dir={tmp_path / 'out'}", image]
-    result = subprocess.run(
-        [sys.executable, "-c", code, *words, "--boundaries"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr
-    assert files(tmp_path / "out") == ["a_overlay.png"]
