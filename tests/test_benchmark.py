@@ -19,7 +19,12 @@ from deepgbass.ondevice import benchmark as command
 from deepgbass.ondevice.benchmark_page import page
 from deepgbass.ondevice.latency import PHASES
 from deepgbass.ondevice.measurement import Measurement, Plan, measure
-from deepgbass.ondevice.results import collect, conditions, facts
+from deepgbass.ondevice.results import (
+    collect,
+    conditions,
+    facts,
+    short_names,
+)
 
 
 def run_benchmark(*words, **environment):
@@ -232,6 +237,19 @@ def test_ratios_are_those_of_the_rounds(results):
     (ratio,) = results["ratios"]
     assert ratio["total"] == pytest.approx({"p10": 2, "median": 2, "p90": 2})
     assert (ratio["model"], ratio["to"]) == ("a/two.tflite", "a/<one>.tflite")
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/x.tflite", "b/y.tflite"], ["x.tflite", "y.tflite"]),
+        (["r/a/x.tflite", "r/b/x.tflite"], ["a/x.tflite", "b/x.tflite"]),
+        (["x.tflite", "b/x.tflite"], ["x.tflite", "b/x.tflite"]),
+        (["a/x.tflite"] * 2, ["x.tflite"] * 2),
+    ],
+)
+def test_names_are_short_and_tell_models_apart(paths, names):
+    assert short_names(paths) == names
 
 
 def test_what_is_not_known_is_said_to_be_unknown(results):

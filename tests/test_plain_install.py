@@ -76,7 +76,7 @@ def test_predict_runs_on_the_cpu_and_the_edge_tpu(tmp_path, run):
             "--labels=dataset_ids",
             tmp_path / "a.png",
         )
-        assert found.returncode == 0, found.stderr
+        assert (found.returncode, found.stderr) == (0, "")
         assert len(list(out.iterdir())) == 2
 
 

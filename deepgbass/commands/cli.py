@@ -4,7 +4,6 @@ Commands import TensorFlow only after their flags were checked, so that a
 mistake is reported at once.
 """
 
-import contextlib
 import os
 import sys
 
@@ -12,6 +11,7 @@ from absl import app, flags, logging
 
 from deepgbass.errors import UserError
 from deepgbass.extras import advice
+from deepgbass.quiet import silent_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -90,22 +90,9 @@ def import_tensorflow(before=None):
         before: None, or function without arguments that does what must be
             done before the first operation. What it returns is returned.
     """
-    with _silent_stderr():
+    with silent_stderr():
         import tensorflow as tf
 
         result = before() if before else None
         tf.constant(0)
     return result
-
-
-@contextlib.contextmanager
-def _silent_stderr():
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as devnull:
-            os.dup2(devnull.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -1,6 +1,7 @@
 """What a model says about itself, as the page tells it."""
 
 from deepgbass.demo.segmenting import PHASES
+from deepgbass.ondevice.results import short_names
 
 # Metric -> what people call it; those of the description that are shares.
 _METRICS = {
@@ -25,6 +26,7 @@ def page_facts(models, runtime, notes=()):
         `classes` (list of name and colour), `facts` (list of pairs of text),
         `metrics` (head and rows of a table, of text) and `description`.
     """
+    names = short_names([model.path for model in models])
     return {
         "phases": list(PHASES),
         "notes": list(notes),
@@ -36,17 +38,9 @@ def page_facts(models, runtime, notes=()):
                 "metrics": _metrics(model.description.values),
                 "description": model.description.values,
             }
-            for name, model in zip(names(models), models, strict=True)
+            for name, model in zip(names, models, strict=True)
         ],
     }
-
-
-def names(models):
-    """A short name for each model, all different where their paths are."""
-    short = [model.path.name for model in models]
-    if len(set(short)) == len(short):
-        return short
-    return [str(model.path) for model in models]
 
 
 def _classes(info):

@@ -98,9 +98,10 @@ def main(argv):
 def _check(models):
     """Refuses what is known to fail, before anything is timed."""
     check_device(flags.FLAGS.device)
-    twice = [path for path in models if models.count(path) > 1]
-    if twice:
-        raise UserError(f"{twice[0]} is named twice")
+    whole = [pathlib.Path(path).resolve() for path in models]
+    for path, file in zip(models, whole, strict=True):
+        if whole.count(file) > 1:
+            raise UserError(f"{path} is named twice")
     for path in models:
         if not pathlib.Path(path).is_file():
             raise UserError(f"{path}: there is no such file")

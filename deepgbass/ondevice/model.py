@@ -9,6 +9,7 @@ from deepgbass.errors import UserError
 from deepgbass.export.description import read_description
 from deepgbass.ondevice import delegate_faults
 from deepgbass.ondevice.runtime import find_runtime
+from deepgbass.quiet import silent_stderr
 
 _INPUTS = (np.int8, np.uint8, np.float32)
 # What an interpreter raises for files and models that it cannot run.
@@ -74,7 +75,9 @@ class OnDeviceModel:
                 xnnpack=xnnpack,
                 delegate=accelerator and accelerator.delegate,
             )
-            self._interpreter.allocate_tensors()
+            # XNNPACK tells of itself; what goes wrong is raised.
+            with silent_stderr():
+                self._interpreter.allocate_tensors()
         except _FAULTS as error:
             raise self._unprepared(error) from None
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 
 from deepgbass import __version__
 from deepgbass.ondevice.latency import PHASES, ratio, summarize_phases
@@ -150,10 +151,27 @@ def facts(model):
 
 
 def labels(results):
-    """A short name for each model, all different."""
-    paths = [model["path"] for model in results["models"]]
+    """A short name for each model, all different: see `short_names`."""
+    return short_names([model["path"] for model in results["models"]])
+
+
+def short_names(paths):
+    """File names, or where these are the same, what tells paths apart.
+
+    Args:
+        paths: of files.
+
+    Returns:
+        list of text: of runs/a/x.tflite and runs/b/x.tflite, a/x.tflite and
+        b/x.tflite.
+    """
+    paths = [str(path) for path in paths]
     names = [path.replace("\\", "/").rpartition("/")[2] for path in paths]
-    return names if len(set(names)) == len(names) else paths
+    if len(set(names)) == len(names):
+        return names
+    whole = [os.path.abspath(path) for path in paths]
+    common = os.path.commonpath([os.path.dirname(path) for path in whole])
+    return [os.path.relpath(path, common) for path in whole]
 
 
 def _size(size):
