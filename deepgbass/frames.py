@@ -76,7 +76,19 @@ def load_image(path):
         UserError: the file is missing or not an image.
     """
     with _open_image(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return upright_rgb(image)
+
+
+def upright_rgb(image):
+    """A Pillow image of any kind as uint8 RGB `(height, width, 3)`, upright.
+
+    Of 16-bit grey the high byte counts, as where records are decoded.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        # Pillow would take all from 255 on for white.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return np.asarray(image.convert("RGB"))
 
 
 def check_header(path):

@@ -51,3 +51,11 @@ def test_images_of_any_kind_become_rgb(tmp_path, mode):
     image.convert(mode).save(tmp_path / "image", format=kind)
     loaded = load_image(tmp_path / "image")
     assert loaded.shape == PIXELS.shape and loaded.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_of_sixteen_bits_the_high_byte_counts(tmp_path, kind):
+    grey = np.arange(0, 65536, 37, dtype=np.uint16)[:1750].reshape(50, 35)
+    Image.fromarray(grey).save(tmp_path / "deep", format=kind)
+    loaded = load_image(tmp_path / "deep")
+    np.testing.assert_array_equal(loaded, (grey // 256)[..., None].repeat(3, 2))

@@ -3,10 +3,10 @@
 import io
 import warnings
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from deepgbass.errors import UserError
+from deepgbass.frames import upright_rgb
 
 MAX_BYTES = 25_000_000
 MAX_PIXELS = 20_000_000
@@ -46,7 +46,7 @@ def read_image(content):
     try:
         with _opened(content) as image:
             _check_size(image.size)
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            return upright_rgb(image)
     except Refused:
         raise
     except Image.UnidentifiedImageError:
