@@ -5,6 +5,8 @@ import os
 import pathlib
 import time
 
+import numpy as np
+
 from deepgbass.errors import UserError
 from deepgbass.files import temporary_folder
 
@@ -119,7 +121,7 @@ def write_video(path, pace, real_time=False):
 
     Yields:
         Function that takes a uint8 RGB frame `(height, width, 3)`, all of one
-        size.
+        size. Where a side is odd, its last row or column comes twice.
 
     Raises:
         UserError: OpenCV cannot write such a file.
@@ -130,6 +132,10 @@ def write_video(path, pace, real_time=False):
 
     def write(frame):
         nonlocal began, writer, written
+        # MP4 has no odd sides: OpenCV would drop a row or a column.
+        height, width = frame.shape[:2]
+        edges = (0, height % 2), (0, width % 2), (0, 0)
+        frame = np.pad(frame, edges, mode="edge")
         if writer is None:
             began = time.monotonic()
             code = cv2.VideoWriter_fourcc(*"mp4v")

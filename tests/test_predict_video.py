@@ -19,7 +19,7 @@ from predict_command import (
 from deepgbass.ondevice.predictor import open_predictor
 from deepgbass.visualize import overlay
 
-FRAMES = [picture(seed) for seed in range(4)]
+FRAMES = [picture(seed, (20, 40)) for seed in range(4)]
 
 
 @pytest.fixture

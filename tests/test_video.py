@@ -87,6 +87,17 @@ def test_a_recording_keeps_the_time(opencv, tmp_path, monkeypatch):
     np.testing.assert_array_equal(read_video(path)["frames"], wanted)
 
 
+def test_odd_sides_lose_nothing(opencv, tmp_path):
+    frame = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
+    with write_video(tmp_path / "b.mp4", 10.0) as write:
+        write(frame)
+    (written,) = read_video(tmp_path / "b.mp4")["frames"]
+    assert written.shape == (4, 6, 3)
+    np.testing.assert_array_equal(written[:3, :5], frame)
+    np.testing.assert_array_equal(written[3:, :5], frame[2:])
+    np.testing.assert_array_equal(written[:, 5], written[:, 4])
+
+
 def test_a_writer_that_does_not_open_is_explained(opencv, tmp_path):
     opencv.can_write = False
     with (
@@ -119,6 +130,9 @@ def test_opencv_itself(tmp_path):
     frames = list(video)
     assert len(frames) == 6 and video.problem is None
     assert np.abs(frames[3].astype(int) - frame).mean() < 8
+    with write_video(tmp_path / "odd.mp4", 10.0) as write:
+        write(frame[1:, 1:])
+    assert [f.shape for f in VideoSource(tmp_path / "odd.mp4")] == [frame.shape]
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(UserError, match="not a readable video"):
         VideoSource(path)
