@@ -244,6 +244,24 @@ def test_without_a_compiler_one_line_says_how_to_get_it(
         compile_model(model, require=True)
 
 
+def test_a_compiled_model_of_an_earlier_export_is_named(
+    fake, model, monkeypatch, capsys
+):
+    fake.will(GOOD)
+    compiled = compile_model(model, description=DESCRIPTION).path
+    monkeypatch.setenv("PATH", str(model.parent))
+    capsys.readouterr()
+    compile_model(model)
+    assert "stays" not in capsys.readouterr().out
+    model.write_bytes(model_with(b"New"))
+    compile_model(model)
+    assert f"{compiled} stays" in capsys.readouterr().out
+    fake.will(replay(BANNER, 1))
+    with pytest.raises(UserError):
+        compile_model(model, program=fake.path)
+    assert f"{compiled} stays" in capsys.readouterr().out
+
+
 def test_another_kind_of_host_is_told_so(monkeypatch):
     monkeypatch.setattr(compiler.platform, "machine", lambda: "aarch64")
     line = compiler.missing_compiler()

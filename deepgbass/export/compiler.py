@@ -130,11 +130,13 @@ def compile_model(
         raise UserError(
             f"{path} is compiled already; name the model it was made from"
         )
+    compiled = path.with_name(f"{path.stem}_edgetpu.tflite")
     program = find_compiler(program)
     if program is None:
         if require:
             raise UserError(missing_compiler())
         console.print(missing_compiler(), markup=False)
+        _name_older(compiled, source)
         return None
     require_writable(path.parent)
     flags = _flags(program)
@@ -157,13 +159,13 @@ def compile_model(
     failed = path.with_name(f"{path.stem}_edgetpu_failed.log")
     if fault:
         _write_log(failed, output, record)
+        _name_older(compiled, source)
         raise UserError(
             f"{PROGRAM} failed on {path}: {fault.message} (what it printed: "
             f"{failed})"
         )
     if predicted is not None:
         record["comparison"] = compare(log, predicted)
-    compiled = path.with_name(f"{path.stem}_edgetpu.tflite")
     if description is None:
         write_atomic(compiled, result)
     else:
@@ -174,6 +176,20 @@ def compile_model(
     failed.unlink(missing_ok=True)
     pathlib.Path(f"{failed}.json").unlink(missing_ok=True)
     return Compilation(compiled, log, record["comparison"])
+
+
+def _name_older(compiled, source):
+    """Says where a compiled model stays that is not of the model's bytes."""
+    try:
+        values = json.loads(compiled.with_suffix(".json").read_text())
+        digest = values["compiled"]["source_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if compiled.exists() and digest != hashlib.sha256(source).hexdigest():
+        console.print(
+            f"{compiled} stays: it was compiled from an earlier export",
+            markup=False,
+        )
 
 
 def _flags(program):
