@@ -25,6 +25,7 @@ from deepgbass.export.description import (
     write_described,
 )
 from deepgbass.export.metadata import read_metadata, write_metadata
+from deepgbass.export.tflite import to_float, to_int8
 
 pytestmark = pytest.mark.filterwarnings("ignore:Statistics for quantized")
 
@@ -93,6 +94,10 @@ def test_it_says_all_that_a_user_needs(values):
     # 0..255 as int8.
     assert values["input"]["scale"] == pytest.approx(1.0)
     assert values["input"]["zero_point"] == -128
+    assert values["input"]["range"] == [-128, 127]
+    assert values["input"]["takes"] == "byte - 128"
+    # (byte - mean) / std is what the integer stands for.
+    assert (values["input"]["mean"], values["input"]["std"]) == (0, 1.0)
     assert values["output"]["size"] == [4, 6]
     assert values["output"]["stride"] == 4
     assert "half-pixel centres" in values["output"]["resize"]
@@ -105,6 +110,35 @@ def test_it_says_all_that_a_user_needs(values):
     assert values["step"] == 7 and values["compiled"] is None
     assert "tensorflow" in values["versions"]
     assert json.loads(json.dumps(values)) == values
+
+
+@pytest.mark.parametrize(
+    "kind, takes, extremes",
+    [("int8", "byte - 128", [-128, 127]), ("uint8", "byte", [0, 255])],
+)
+def test_the_input_is_told_as_bytes_and_as_real_values(kind, takes, extremes):
+    spec = tf.TensorSpec((1, 16, 24, 3), tf.float32)
+    kernel = tf.ones((4, 4, 3, 2)) / 48
+    graph = tf.function(
+        lambda x: tf.nn.conv2d(x, kernel, 4, "SAME")
+    ).get_concrete_function(spec)
+    images = [np.zeros((16, 24, 3), np.uint8)]
+    content = to_int8(to_float(graph), images, kind)
+    found = describe(content, INFO, CONFIG, quantization="int8")["input"]
+    assert (found["takes"], found["range"]) == (takes, extremes)
+    assert (found["mean"], found["std"]) == (128, 127.5)
+    # What a program makes of a byte by either pair of numbers is the same.
+    for byte, integer in zip((0, 255), extremes, strict=True):
+        real = (integer - found["zero_point"]) * found["scale"]
+        assert real == pytest.approx((byte - found["mean"]) / found["std"])
+
+
+def test_a_float_model_takes_bytes_as_they_are(models):
+    found = describe(
+        models["labels"], INFO, CONFIG, quantization="float", output="labels"
+    )["input"]
+    assert (found["takes"], found["range"]) == ("byte", [0, 255])
+    assert (found["mean"], found["std"]) == (0, 1)
 
 
 def test_what_the_training_decided_is_kept(models):

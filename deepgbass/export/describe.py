@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import json
 
+import numpy as np
+
 from deepgbass.errors import UserError
 from deepgbass.export.description import FORMAT, PADDING, parse
 from deepgbass.versions import versions
@@ -23,9 +25,12 @@ def describe(
         step: int or None, training steps of the checkpoint.
 
     Returns:
-        dict for JSON, without `sha256`. To be filled in once they are known:
-        `metrics`, form ("float", "int8") -> metrics as `deepgbass.evaluate`
-        gives them; `preflight`, a summary. Other keys may be added.
+        dict for JSON, without `sha256`. Of the input: `takes`, what the tensor
+        gets of an image's byte, all in `range`; `mean` and `std`, by which
+        the byte's real value in a quantised tensor is (byte - mean) / std. To
+        be filled in once they are known: `metrics`, form ("float", "int8") ->
+        metrics as `deepgbass.evaluate` gives them; `preflight` and
+        `fidelity`, summaries. Other keys may be added.
 
     Raises:
         UserError: `output` is none of `OUTPUTS` or not what the model gives.
@@ -45,7 +50,7 @@ def describe(
         "input": {
             "size": size,
             "channels": "RGB",
-            "range": [0, 255],
+            **_numbers(source),
             **source,
             "longer_side": longer_side,
             "padding": PADDING,
@@ -61,6 +66,7 @@ def describe(
         },
         "dataset": json.loads(classes.to_json()),
         "metrics": {},
+        "fidelity": None,
         "step": step,
         "config": json.loads(text),
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
@@ -94,6 +100,23 @@ def _tensors(content):
         }
         for details in (source, result)
     ]
+
+
+def _numbers(source):
+    """How an image's bytes become the input tensor, and what they stand for.
+
+    A quantised tensor stands for (byte - mean) / std; a user of its scale and
+    zero point has to give it that, and not 0..255.
+    """
+    if source["scale"] == 0.0:
+        return {"takes": "byte", "range": [0, 255], "mean": 0, "std": 1}
+    low = np.iinfo(source["dtype"]).min
+    return {
+        "takes": "byte" if low == 0 else f"byte - {-low}",
+        "range": [low, low + 255],
+        "mean": source["zero_point"] - low,
+        "std": round(1 / source["scale"], 3),
+    }
 
 
 def _fit(longer_side):
