@@ -97,8 +97,8 @@ class SqnrTable:
                 return row
         return None
 
-    def to_json(self) -> dict:
-        """All of it, for `json.dumps`."""
+    def summary(self) -> dict:
+        """What stands out, for `json.dumps`."""
         guided, loss = self.guided_block, self.greatest_loss
         return {
             "images": self.images,
@@ -106,6 +106,12 @@ class SqnrTable:
             "worst_block": dataclasses.asdict(self.worst_block),
             "greatest_loss": None if loss is None else dataclasses.asdict(loss),
             "guided_block_db": None if guided is None else guided.db,
+        }
+
+    def to_json(self) -> dict:
+        """All of it, for `json.dumps`."""
+        return {
+            **self.summary(),
             "operators": [dataclasses.asdict(row) for row in self.rows],
             "unmatched": list(self.unmatched),
         }
@@ -136,8 +142,9 @@ def measure_sqnr(reference, quantized, images) -> SqnrTable:
         for form in forms:
             form.run(image)
         for i, (op, other) in enumerate(pairs):
-            x = forms[0].value(op).astype(np.float64)
-            error = x - forms[1].value(other)
+            x, error = forms[0].value(op), forms[1].value(other)
+            # In place, and in float32: these are the largest tensors.
+            error -= x
             signal[i] += np.vdot(x, x)
             noise[i] += np.vdot(error, error)
         count += 1
