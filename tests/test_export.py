@@ -6,15 +6,19 @@ import shutil
 
 import numpy as np
 import pytest
+from image_files import encode
 from tiny import SIZE, tiny_config, write_tiny
 
 from deepgbass.commands.export import parse_size
 from deepgbass.configs import load_config
-from deepgbass.data.dataset_info import DatasetInfo
+from deepgbass.data import tfrecord
+from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.pipeline import load_dataset
+from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError
 from deepgbass.experiment import restore_model
 from deepgbass.export import exporter
+from deepgbass.export.description import read_description
 from deepgbass.export.exporter import export
 from deepgbass.predictors import KerasPredictor, load_predictor
 from deepgbass.run_evaluation import evaluate_run
@@ -30,54 +34,67 @@ def trained(tmp_path_factory):
     return folder / "run", data_dir
 
 
-@pytest.mark.slow
-def test_int8_is_close_to_float_and_replaced_only_by_its_own(
-    trained, tmp_path, monkeypatch
-):
+@pytest.fixture(scope="module")
+def exported(trained, tmp_path_factory):
+    """An int8 export of it, alone in its folder."""
     workdir, data_dir = trained
-    folder = tmp_path / "out"
-    result = export(workdir, folder, data_dir, calibration_images=4)
-    assert set(result.metrics) == {"float", "int8"}
+    folder = tmp_path_factory.mktemp("exported")
+    return export(workdir, folder, data_dir, calibration_images=4)
 
+
+@pytest.mark.slow
+def test_int8_is_close_to_float(trained, exported):
+    workdir, data_dir = trained
+    assert set(exported.metrics) == {"float", "int8"}
     model, _ = restore_model(workdir, batch_size=1)
     dataset = load_dataset(data_dir, "val")
     float_predictor = KerasPredictor(model, dataset.info)
-    int8_predictor = load_predictor(result.path)
+    int8_predictor = load_predictor(exported.path)
     for example in dataset.examples():
         expected = float_predictor.logits(example["image"]).numpy()
         found = int8_predictor.logits(example["image"]).numpy()
         error = np.sqrt(np.mean((expected - found) ** 2))
         assert error < 0.25 * np.std(expected)
-
-    description = json.loads(result.path.with_suffix(".json").read_text())
-    assert description["input"]["size"] == list(SIZE)
-    assert description["metrics"]["int8"] == result.metrics["int8"]
-    assert description["operators"]["CONV_2D"] > 40
     assert int8_predictor.info == dataset.info
-
-    # What fails at the end leaves the earlier export whole, and no trace.
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert set(before) == {"model_int8.tflite", "model_int8.json"}
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(exporter, "evaluate", interrupted)
-        export(workdir, folder, data_dir, calibration_images=1)
-    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
-
-    # Another size, output or experiment is another model.
-    for options in ({"size": (64, 64)}, {"output": "labels"}):
-        with pytest.raises(UserError, match="holds another model"):
-            export(workdir, folder, data_dir, **options)
-    sidecar = result.path.with_suffix(".json")
-    description["config"]["train"]["seed"] += 1
-    sidecar.write_text(json.dumps(description))
-    with pytest.raises(UserError, match="holds another model"):
-        export(workdir, folder, data_dir)
-    sidecar.unlink()
-    with pytest.raises(UserError, match="holds another model"):
-        export(workdir, folder, data_dir)
+    # The same of the table: 12 dB are a quarter.
+    assert exported.fidelity.sqnr.rows[-1].db > 12
+    assert exported.fidelity.sqnr.images == len(dataset)
+    assert exported.fidelity.sqnr.unmatched == ()
 
 
-def interrupted(*_):
+@pytest.mark.slow
+def test_an_export_says_what_it_is_lost_and_will_map(exported):
+    path = exported.path
+    names = {file.name for file in exported.files}
+    assert names == {file.name for file in path.parent.iterdir()}
+    assert names == {
+        "model_int8.tflite",
+        "model_int8.json",
+        "model_int8.fidelity.json",
+        "model_int8.preflight.json",
+    }
+    description = read_description(path).values
+    assert description["input"]["size"] == list(SIZE)
+    assert description["metrics"]["int8"] == exported.fidelity.metrics
+    assert description["operators"]["CONV_2D"] > 40
+    summary = description["fidelity"]
+    assert summary["drops"] == exported.fidelity.drops
+    assert summary["sqnr"]["guided_block_db"] > 0
+    assert summary["sqnr"]["worst"]["name"]
+    assert description["preflight"]["all_mapped"]
+    assert description["preflight"]["fatal_operators"] == 0
+
+    total = description["preflight"]["total"]
+    fidelity = json.loads(path.with_suffix(".fidelity.json").read_text())
+    assert len(fidelity["sqnr"]["operators"]) == total
+    assert fidelity["metrics"] == exported.metrics
+    predicted = json.loads(path.with_suffix(".preflight.json").read_text())
+    assert (predicted["label"], predicted["mapped"]) == (path.name, total)
+    assert predicted["size_bytes"] == path.stat().st_size
+    assert len(predicted["operators"]) == total
+
+
+def interrupted(*_, **__):
     raise KeyboardInterrupt
 
 
@@ -94,17 +111,26 @@ def test_every_output_gives_the_labels_of_the_network(
     trained, tmp_path, options
 ):
     workdir, data_dir = trained
-    metrics = {"miou": 0.0}  # Not measured again, only passed on.
     result = export(
         workdir,
         tmp_path,
         data_dir,
         calibration_sampling="boundary",
-        float_metrics=metrics,
         max_images=1,
+        sqnr_images=1,
         **options,
     )
-    assert result.metrics["float"] == metrics
+    if options.get("quantization") == "float":
+        assert result.preflight is None and result.fidelity.sqnr is None
+        assert set(result.metrics) == {"float", "float_tflite"}
+        # The same network, but for the order of sums.
+        assert result.fidelity.agreement > 0.99
+    else:
+        causes = {
+            p.name for p in result.preflight.operators if p.verdict == "cpu"
+        }
+        assert "ARG_MAX" in causes
+        assert not result.preflight.fatal
     predictor = load_predictor(result.path)
     assert predictor.size == options.get("size", SIZE)
     model, _ = restore_model(workdir, predictor.size, batch_size=1)
@@ -140,6 +166,7 @@ def test_export_names_an_untrained_folder(tmp_path):
     [
         ({"size": (50, 64)}, "nearest is 48x64"),
         ({"calibration_images": 5}, "'train' has 4 images; choose 1 to 4"),
+        ({"calibration_images": 0}, "choose 1 to 4"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_before_it_is_restored(
@@ -149,6 +176,38 @@ def test_what_cannot_be_exported_is_refused_before_it_is_restored(
     monkeypatch.setattr(exporter, "restore_model", interrupted)
     with pytest.raises(UserError, match=message):
         export(workdir, tmp_path / "out", data_dir, **options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_another_network_is_named(trained, tmp_path):
+    workdir, data_dir = trained
+    other = tmp_path / "run"
+    shutil.copytree(workdir, other)
+    config = load_config(other).with_overrides(["model.decoder_channels=16"])
+    (other / "config.json").write_text(config.to_json())
+    with pytest.raises(UserError, match="checkpoint .* does not fit") as caught:
+        export(other, tmp_path / "out", data_dir)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_calibration_by_boundaries_needs_labels(trained, tmp_path, monkeypatch):
+    workdir, data_dir = trained
+    unlabelled = tmp_path / "unlabelled"
+    unlabelled.mkdir()
+    image = encode(np.zeros((*SIZE, 3), np.uint8))
+    label = encode(np.full(SIZE, IGNORE_LABEL, np.uint8))
+    for split in ("train", "val"):
+        examples = [Example(f"{i}", image, label) for i in range(2)]
+        tfrecord.write_split(examples, unlabelled, split, 1)
+    info = DatasetInfo.load(workdir)
+    info = dataclasses.replace(info, splits={}, statistics={}, shards={})
+    info.save(unlabelled)
+    monkeypatch.setattr(exporter, "restore_model", interrupted)
+    with pytest.raises(UserError, match="nothing to learn or measure"):
+        export(workdir, tmp_path / "out", unlabelled)
     assert not (tmp_path / "out").exists()
 
 

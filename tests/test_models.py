@@ -8,7 +8,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from deepgbass.errors import UserError
-from deepgbass.export.tflite import convert
+from deepgbass.export.graph import export_graph
+from deepgbass.export.tflite import to_float, to_int8
 from deepgbass.keras_api import keras
 from deepgbass.models import build_model
 
@@ -106,7 +107,9 @@ def test_graph_is_flat_and_logits_are_float32_in_mixed_precision():
 @pytest.mark.slow
 def test_int8_graph_is_what_the_edge_tpu_maps():
     model = build_model(**SMALL, input_shape=(33, 49, 3), batch_size=1)
-    content = convert(model, images(model, 4).astype(np.uint8))
+    content = to_int8(
+        to_float(export_graph(model)), images(model, 4).astype(np.uint8)
+    )
     interpreter = Interpreter(model_content=content)
     tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
     assert {t["dtype"] for t in tensors.values()} == {np.int8, np.int32}

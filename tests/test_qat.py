@@ -6,13 +6,15 @@ from ai_edge_litert.interpreter import Interpreter
 from guided_network import SIZE, guided_network, images
 
 from deepgbass.errors import UserError
-from deepgbass.export.graph import scale_bytes
+from deepgbass.export.graph import constant_graph, export_graph, scale_bytes
 from deepgbass.export.qat import (
     activation_ranges,
     convert_quantized,
+    float_network,
     quantized_network,
 )
-from deepgbass.export.tflite import convert, verify_int8
+from deepgbass.export.sqnr import measure_sqnr
+from deepgbass.export.tflite import to_float, to_int8, verify_int8
 from deepgbass.export.tflite_graph import read_graph
 from deepgbass.ondevice.model import as_input
 from deepgbass.precision import network_precision
@@ -74,7 +76,7 @@ def test_int8_has_the_operators_of_post_training_quantisation(model, content):
     verify_int8(content)
     found, expected = (
         [op.name for op in read_graph(c).operators]
-        for c in (content, convert(model, IMAGES))
+        for c in (content, to_int8(to_float(export_graph(model)), IMAGES))
     )
     assert sorted(found) == sorted(expected)
     assert "QUANTIZE" not in found
@@ -113,6 +115,36 @@ def run(content, images):
         found.append(interpreter.get_tensor(result["index"]))
     found = np.concatenate(found)
     return found if found.dtype == np.int32 else dequantize(found, result)
+
+
+@pytest.mark.slow
+def test_without_rounding_it_is_the_float_network_of_its_variables(
+    model, ranges
+):
+    tuned = quantized_network(model, ranges)
+    image = scale_bytes(IMAGES[:1])
+    expected = model(IMAGES[:1].astype(np.float32))
+    found = float_network(tuned, model)(image, training=False)
+    # The folded offset shows at the frame.
+    error = np.abs(found - expected)[:, 2:-2, 2:-2].max()
+    assert error < 1e-2 * np.std(expected)
+
+    rng = np.random.default_rng(0)
+    for variable in tuned.trainable_variables:
+        variable.assign(variable * rng.uniform(0.8, 1.2, variable.shape))
+    plain = float_network(tuned, model)
+    trained = {v.name: v for v in tuned.trainable_variables}
+    for variable in plain.trainable_variables:
+        np.testing.assert_array_equal(variable, trained.pop(variable.name))
+    assert not trained
+    # What int8 is measured against; the checkpoint's network gives 18 dB.
+    table = measure_sqnr(
+        to_float(constant_graph(plain)),
+        convert_quantized(tuned),
+        scale_bytes(IMAGES),
+    )
+    assert not table.unmatched
+    assert table.rows[-1].db > 24
 
 
 def test_mixed_precision_is_refused(ranges):

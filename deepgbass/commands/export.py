@@ -7,11 +7,14 @@ Examples:
   python export_tflite.py --workdir=runs/camvid --data_dir=DIR \\
       --output_dir=exports/phone --output=full
   python export_tflite.py --workdir=runs/camvid --data_dir=DIR \\
-      --output_dir=exports/camvid --quantization=qat_int8
+      --output_dir=exports/camvid --quantization=qat_int8 \\
+      --max_miou_drop=0.2 --max_mbf_drop=0.5
 
 Writes model_int8.tflite (full-integer, post-training quantisation calibrated
-on training images) and its description model_int8.json, and prints mIoU and
-mBF of the float and the exported network on the same images.
+on training images), its description model_int8.json, what it lost against the
+float network on the same images (model_int8.fidelity.json), and what the Edge
+TPU compiler will map of it (model_int8.preflight.json); then compiles it if
+edgetpu_compiler is installed. docs/edge-tpu.md explains all of it.
 Fine-tuning for qat_int8 goes on where it was if it is stopped and the same
 command is given again.
 """
@@ -22,6 +25,12 @@ from absl import flags
 
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
+from deepgbass.export.compiler import (
+    compile_model,
+    find_compiler,
+    missing_compiler,
+)
+from deepgbass.export.gates import Gates
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder that train.py made.", required=True
@@ -95,6 +104,41 @@ _MAX_IMAGES = flags.DEFINE_integer(
     "Evaluate on the first so many images only. Default: all.",
     lower_bound=1,
 )
+_MAX_MIOU_DROP = flags.DEFINE_float(
+    "max_miou_drop",
+    None,
+    "Points of mIoU that the export may lose on the images evaluated. One "
+    "that loses more is kept in rejected/ below --output_dir, an earlier "
+    "export stays, and the exit status is not 0.",
+)
+_MAX_MBF_DROP = flags.DEFINE_float(
+    "max_mbf_drop", None, "The same for points of mBF at 0.75 %."
+)
+_SQNR_IMAGES = flags.DEFINE_integer(
+    "sqnr_images",
+    8,
+    "Evaluation images for the signal to noise of each int8 operator; 0 for "
+    "none. 8 take about half as long as calibrating on 50.",
+    lower_bound=0,
+)
+_EDGETPU_COMPILER = flags.DEFINE_string(
+    "edgetpu_compiler",
+    None,
+    "The compiler for the Edge TPU. Default: edgetpu_compiler on PATH; "
+    "without one, nothing is compiled.",
+)
+_REQUIRE_COMPILE = flags.DEFINE_bool(
+    "require_compile", False, "Fail if there is no edgetpu_compiler."
+)
+# Flags that say something about int8 alone.
+_OF_INT8 = (
+    _INPUT_TYPE,
+    _CALIBRATION_IMAGES,
+    _CALIBRATION_SAMPLING,
+    _SQNR_IMAGES,
+    _EDGETPU_COMPILER,
+    _REQUIRE_COMPILE,
+)
 
 
 def parse_size(text):
@@ -115,42 +159,59 @@ def parse_size(text):
 
 def main(_):
     size = parse_size(_SIZE.value)
-    if _QUANTIZATION.value == "float" and _INPUT_TYPE.value:
-        raise UserError(
-            f"--input_type={_INPUT_TYPE.value} is for --quantization=int8: "
-            "a float model takes RGB 0..255 as float32"
-        )
-    tuning = {"qat_steps": _QAT_STEPS, "qat_learning_rate": _QAT_LEARNING_RATE}
-    tuning = {n: f.value for n, f in tuning.items() if f.value is not None}
-    if tuning and _QUANTIZATION.value != "qat_int8":
-        raise UserError(
-            f"--{next(iter(tuning))} is for --quantization=qat_int8, not for "
-            f"--quantization={_QUANTIZATION.value}"
-        )
+    gates = Gates(_MAX_MIOU_DROP.value, _MAX_MBF_DROP.value)
+    quantization = _QUANTIZATION.value
+    _refuse_given(_OF_INT8, "int8 and qat_int8", quantization != "float")
+    tuning = (_QAT_STEPS, _QAT_LEARNING_RATE)
+    _refuse_given(tuning, "qat_int8", quantization == "qat_int8")
+    program = find_compiler(_EDGETPU_COMPILER.value)
+    if program is None and _REQUIRE_COMPILE.value:
+        raise UserError(missing_compiler())
     cli.import_tensorflow()
-    from deepgbass.export.exporter import export
-    from deepgbass.run_tables import print_metrics
+    from deepgbass.export.exporter import RejectedExport, export
+    from deepgbass.export.summary import print_compilation, print_summary
 
-    result = export(
-        _WORKDIR.value,
-        _OUTPUT_DIR.value,
-        data_dir=_DATA_DIR.value,
-        quantization=_QUANTIZATION.value,
-        calibration_images=_CALIBRATION_IMAGES.value,
-        max_images=_MAX_IMAGES.value,
-        size=size,
-        input_type=_INPUT_TYPE.value or "int8",
-        output=_OUTPUT.value,
-        calibration_sampling=_CALIBRATION_SAMPLING.value,
-        **tuning,
-    )
-    print_metrics({result.name: result.metrics})
-    print(f"Model: {result.path} ({result.path.stat().st_size / 1e6:.2f} MB)")
-    if _OUTPUT.value != "logits":
-        print(
-            "Its argmax does not run on an Edge TPU but on the host's CPU; "
-            "--output=logits leaves it to the program that reads the output."
+    try:
+        result = export(
+            _WORKDIR.value,
+            _OUTPUT_DIR.value,
+            data_dir=_DATA_DIR.value,
+            quantization=quantization,
+            calibration_images=_CALIBRATION_IMAGES.value,
+            max_images=_MAX_IMAGES.value,
+            size=size,
+            input_type=_INPUT_TYPE.value or "int8",
+            output=_OUTPUT.value,
+            calibration_sampling=_CALIBRATION_SAMPLING.value,
+            gates=gates,
+            sqnr_images=_SQNR_IMAGES.value,
+            **{f.name: f.value for f in tuning if f.value is not None},
         )
+    except RejectedExport as rejected:
+        print_summary(rejected.result)
+        raise
+    print_summary(result)
+    if result.preflight is None:
+        return
+    compilation = compile_model(
+        result.path,
+        predicted=result.preflight.counts,
+        description=result.description,
+        program=program,
+        require=_REQUIRE_COMPILE.value,
+    )
+    if compilation is not None:
+        print_compilation(compilation)
+
+
+def _refuse_given(holders, of, allowed):
+    """Refuses flags that say nothing about the quantisation asked for."""
+    for holder in holders:
+        if holder.present and not allowed:
+            raise UserError(
+                f"--{holder.name} is for --quantization={of}, not for "
+                f"--quantization={_QUANTIZATION.value}"
+            )
 
 
 def run():

@@ -3,13 +3,10 @@
 import collections
 import dataclasses
 import json
-import os
 import pathlib
 
-from deepgbass.configs import ExperimentConfig, load_config
+from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.errors import UserError
-from deepgbass.evaluation import evaluate
 from deepgbass.experiment import (
     open_split,
     require_same_network,
@@ -18,12 +15,32 @@ from deepgbass.experiment import (
 from deepgbass.export.calibration import choose_images
 from deepgbass.export.describe import describe
 from deepgbass.export.description import write_described
-from deepgbass.export.graph import check_size
-from deepgbass.export.tflite import convert, verify_int8
+from deepgbass.export.fidelity import FidelityReport, measure_fidelity
+from deepgbass.export.gates import FidelityError, Gates
+from deepgbass.export.graph import (
+    check_size,
+    constant_graph,
+    export_graph,
+    scale_bytes,
+)
+from deepgbass.export.output_folder import (
+    REJECTED,
+    SUFFIXES,
+    discard_rejected,
+    publish,
+    refuse_other_model,
+)
+from deepgbass.export.preflight import preflight
+from deepgbass.export.preflight_report import PreflightReport
+from deepgbass.export.sqnr import measure_sqnr
+from deepgbass.export.tflite import to_float, to_int8, verify_int8
 from deepgbass.export.tflite_graph import read_graph
-from deepgbass.files import require_writable, temporary_folder
+from deepgbass.files import require_writable, temporary_folder, write_atomic
 from deepgbass.predictors import TFLitePredictor, configured
-from deepgbass.progress import console
+from deepgbass.progress import console, track
+
+# A few images give the ratios within about 1 dB.
+SQNR_IMAGES = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,16 +48,42 @@ class ExportResult:
     """What an export made.
 
     Attributes:
-        path: of the `.tflite` file; its description lies beside it.
+        path: of the `.tflite` file; the others lie beside it.
         name: of the experiment.
-        metrics: dict of "float" (the Keras network) and the exported form
-            ("int8", "qat_int8" or "float_tflite") -> metrics, as
-            `deepgbass.evaluate` gives them.
+        fidelity: `FidelityReport`: the Keras network beside the exported form
+            ("int8", "qat_int8" or "float_tflite").
+        preflight: `PreflightReport`; None of a float model.
+        description: dict, as it lies within the model.
     """
 
     path: pathlib.Path
     name: str
-    metrics: dict
+    fidelity: FidelityReport
+    preflight: PreflightReport | None
+    description: dict
+
+    @property
+    def metrics(self) -> dict:
+        """Form -> metrics, as `deepgbass.evaluate` gives them."""
+        return self.description["metrics"]
+
+    @property
+    def files(self) -> list[pathlib.Path]:
+        """The model and what lies beside it."""
+        paths = map(self.path.with_suffix, SUFFIXES)
+        return [path for path in paths if path.exists()]
+
+
+class RejectedExport(FidelityError):
+    """An export that lost more than its gates allow.
+
+    Attributes:
+        result: `ExportResult`, of files in the folder `rejected`.
+    """
+
+    def __init__(self, message, result):
+        super().__init__(message)
+        self.result = result
 
 
 def export(
@@ -58,15 +101,19 @@ def export(
     calibration_sampling="even",
     qat_steps=300,
     qat_learning_rate=1e-4,
+    gates=None,
+    sqnr_images=SQNR_IMAGES,
 ):
     """Exports the newest checkpoint and measures it beside the Keras network.
 
-    What `output_dir` holds is replaced at the end, when all is done.
+    What `output_dir` holds is replaced at the end, when all is done and the
+    gates let it pass.
 
     Args:
         workdir: folder that train.py made.
         output_dir: folder for `model_int8.tflite` (or `model_float.tflite`,
-            `model_qat_int8.tflite`) and the description `.json` beside it.
+            `model_qat_int8.tflite`) and, beside it, the description `.json`,
+            `.fidelity.json` and, of an int8 model, `.preflight.json`.
         data_dir: folder of records; not needed for the embedded set.
         quantization: "int8" (post-training, full integer), "qat_int8" (the
             same after some training under rounding, which leaves checkpoints
@@ -84,29 +131,35 @@ def export(
         calibration_sampling: "even" or "boundary".
         qat_steps: of "qat_int8": optimiser steps, at the run's batch size.
         qat_learning_rate: of "qat_int8": of Adam, decayed to 0.
+        gates: `Gates`; None lets all pass.
+        sqnr_images: how many evaluation images the signal to noise of an int8
+            model's operators is measured on; 0 for none.
 
     Returns:
         `ExportResult`.
 
     Raises:
+        RejectedExport: a drop is above its gate. The export is then kept in
+            `output_dir/rejected`, and what `output_dir` holds stays.
         UserError: no trained network, too few images, a size that its strides
             do not divide, an `output_dir` that holds another model, or see
             `qat_training.fine_tuned`.
     """
     config, info = load_config(workdir), DatasetInfo.load(workdir)
     size = tuple(size or config.data.eval_size)
+    longer_side = config.data.resize_longer_side
     aligned = config.model.align_corners
     check_size(size, config.model.output_stride, aligned)
     if quantization == "qat_int8":
         # Here, as it needs a package that nothing else does.
-        from deepgbass.export import qat, qat_training
+        from deepgbass.export import qat_training
 
         tuning = qat_training.fine_tuning(
             config.train, qat_steps, qat_learning_rate
         )
     output_dir = pathlib.Path(output_dir)
-    name = f"model_{quantization}.tflite"
-    _refuse_other_model(output_dir, config, size, output)
+    path = output_dir / f"model_{quantization}.tflite"
+    refuse_other_model(output_dir, config, size, output)
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
     images = None
@@ -116,7 +169,7 @@ def export(
         images = choose_images(
             training,
             size,
-            config.data.resize_longer_side,
+            longer_side,
             calibration_images,
             calibration_sampling,
         )
@@ -124,6 +177,7 @@ def export(
     require_writable(output_dir)
 
     console.print(f"Converting to {quantization} at {size[0]}x{size[1]} ...")
+    network = None
     if quantization == "qat_int8":
         network = qat_training.fine_tuned(
             model,
@@ -132,11 +186,18 @@ def export(
             dataclasses.replace(config, train=tuning),
             output_dir / "qat",
         )
-        content = qat.convert_quantized(network, output, input_type, aligned)
-    else:
-        content = convert(model, images, output, input_type, aligned)
+    content, reference = _convert(
+        model, images, network, output, input_type, aligned
+    )
+    predicted = sqnr = None
     if images is not None:
         verify_int8(content, output)
+        predicted = dataclasses.replace(preflight(content), label=path.name)
+        if sqnr_images:
+            count = min(sqnr_images, len(dataset))
+            shown = choose_images(dataset, size, longer_side, count)
+            shown = track(shown, "signal to noise", count)
+            sqnr = measure_sqnr(reference, content, map(scale_bytes, shown))
 
     description = describe(
         content,
@@ -149,54 +210,78 @@ def export(
     description["operators"] = collections.Counter(
         op.name for op in read_graph(content).operators
     )
+    description["preflight"] = predicted and predicted.summary()
     if quantization == "qat_int8":
         description["qat"] = {
             "steps": qat_steps,
             "learning_rate": qat_learning_rate,
         }
-    with temporary_folder(output_dir / name) as folder:
-        path = folder / name
-        # The predictor reads the description; metrics join it once measured.
-        write_described(path, content, description)
-        if float_metrics is None:
-            predictor = configured(model, info, config)
-            float_metrics = evaluate(predictor, dataset, max_images)
+    with temporary_folder(path) as folder:
+        # The predictor reads the description; what is measured joins it.
+        made = folder / path.name
+        write_described(made, content, description)
         form = "float_tflite" if images is None else quantization
-        exported = evaluate(TFLitePredictor(path), dataset, max_images)
-        metrics = {"float": float_metrics, form: exported}
-        write_described(path, content, description | {"metrics": metrics})
-        _publish(folder, output_dir)
-    return ExportResult(output_dir / name, config.name, metrics)
-
-
-def _refuse_other_model(folder, config, size, output):
-    """Makes sure that the export replaces none but its own earlier ones."""
-    for path in sorted(folder.glob("*.tflite")):
-        # What the compiler made of a model belongs to it.
-        source = path.with_stem(path.stem.removesuffix("_edgetpu"))
+        fidelity = measure_fidelity(
+            configured(model, info, config),
+            TFLitePredictor(made),
+            dataset,
+            form,
+            sqnr=sqnr,
+            max_images=max_images,
+            float_metrics=float_metrics,
+        )
+        description["metrics"] = {
+            "float": fidelity.float_metrics,
+            form: fidelity.metrics,
+        }
+        description["fidelity"] = fidelity.summary()
+        content = write_described(made, content, description)
+        _write_reports(made, content, fidelity, predicted)
+        result = ExportResult(
+            path, config.name, fidelity, predicted, description
+        )
         try:
-            found = json.loads(source.with_suffix(".json").read_text())
-            settings = json.dumps(found["config"])
-            same = (
-                ExperimentConfig.from_json(settings) == config
-                and tuple(found["input"]["size"]) == size
-                and found["output"]["content"] == output
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            raise UserError(
-                f"--output_dir={folder} holds another model ({path.name}); "
-                "choose another folder or remove it"
-            )
+            (gates or Gates()).check(fidelity)
+        except FidelityError as error:
+            rejected = output_dir / REJECTED
+            publish(folder, rejected)
+            raise RejectedExport(
+                f"{error} (it is kept in {rejected}, not exported)",
+                dataclasses.replace(result, path=rejected / path.name),
+            ) from None
+        publish(folder, output_dir)
+    discard_rejected(path)
+    return result
 
 
-def _publish(folder, output_dir):
-    """Moves the files of a finished export to their place, the model last.
+def _convert(model, images, network, output, input_type, align_corners):
+    """Bytes of the export, and of the float model of the same numbers.
 
-    A kill in between leaves the earlier model beside a description that does
-    not count for it: the one within the model does.
+    Args:
+        model: from `build_model`.
+        images: calibration images; None for a float export.
+        network: None, or the model after training under rounding.
+        output, input_type, align_corners: as in `tflite.to_int8` and
+            `export_graph`.
     """
-    files = sorted(folder.iterdir(), key=lambda p: p.suffix == ".tflite")
-    for path in files:
-        os.replace(path, output_dir / path.name)
+    if network is None:
+        integer = images is not None
+        graph = export_graph(model, output, integer, align_corners)
+        reference = to_float(graph)
+        if not integer:
+            return reference, reference
+        return to_int8(reference, images, input_type), reference
+    from deepgbass.export import qat
+
+    content = qat.convert_quantized(network, output, input_type, align_corners)
+    plain = qat.float_network(network, model)
+    return content, to_float(constant_graph(plain, output, align_corners))
+
+
+def _write_reports(path, content, fidelity, predicted):
+    """Writes in full what the description sums up."""
+    text = json.dumps(fidelity.to_json(), indent=1) + "\n"
+    write_atomic(path.with_suffix(".fidelity.json"), text)
+    if predicted is not None:
+        predicted = dataclasses.replace(predicted, size_bytes=len(content))
+        write_atomic(path.with_suffix(".preflight.json"), predicted.to_json())

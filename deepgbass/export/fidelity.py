@@ -6,8 +6,6 @@ exported one's in percentage points: positive where the export lost.
 
 import collections
 import dataclasses
-import math
-import numbers
 import zlib
 
 import numpy as np
@@ -29,11 +27,7 @@ _METRICS = dict(
     )
 )
 # Operators that a terminal shows.
-WORST = 8
-
-
-class FidelityError(UserError):
-    """An export lost more than its user allows."""
+WORST = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +67,8 @@ class FidelityReport:
             )
         }
 
-    def to_json(self) -> dict:
-        """All but the metrics in full, for `json.dumps`."""
+    def summary(self) -> dict:
+        """What a model's description says of it, for `json.dumps`."""
         return {
             "form": self.form,
             "images": self.metrics["images"],
@@ -85,60 +79,16 @@ class FidelityReport:
                 for width, drop in self.band_drops.items()
             ],
             "argmax_agreement": self.agreement,
-            "sqnr": None if self.sqnr is None else self.sqnr.to_json(),
+            "sqnr": None if self.sqnr is None else self.sqnr.summary(),
         }
 
-
-@dataclasses.dataclass(frozen=True)
-class Gates:
-    """The drops that an export may have, in percentage points.
-
-    Attributes:
-        max_miou_drop: of mIoU; None for any.
-        max_mbf_drop: of mBF within 0.75 % of the diagonal; None for any.
-
-    Raises:
-        UserError: one is not a number of at least 0.
-    """
-
-    max_miou_drop: float | None = None
-    max_mbf_drop: float | None = None
-
-    def __post_init__(self):
-        for name, value in vars(self).items():
-            if value is not None and not (
-                isinstance(value, numbers.Real) and 0 <= value < math.inf
-            ):
-                raise UserError(
-                    f"--{name}={value} is not a number of points of at least"
-                    " 0; use e.g. 0.5"
-                )
-
-    def check(self, report: FidelityReport):
-        """Lets a report pass or not.
-
-        Raises:
-            FidelityError: a drop is above its gate, or could not be measured.
-        """
-        faults = []
-        for metric in ("miou", "mbf"):
-            flag = f"max_{metric}_drop"
-            allowed, drop = getattr(self, flag), report.drops[metric]
-            if allowed is None or (drop is not None and drop <= allowed):
-                continue
-            name = _METRICS[metric]
-            before = _percent(report.float_metrics[metric])
-            after = _percent(report.metrics[metric])
-            lost = "an unknown number of" if drop is None else f"{drop:.3f}"
-            faults.append(
-                f"{lost} points of {name} ({before} to {after}), while"
-                f" --{flag} allows {allowed:g}"
-            )
-        if faults:
-            raise FidelityError(
-                f"the {report.form} model loses {' and '.join(faults)}; other"
-                " calibration images or quantisation-aware training may help"
-            )
+    def to_json(self) -> dict:
+        """The same, with every operator and all metrics."""
+        return {
+            **self.summary(),
+            "sqnr": None if self.sqnr is None else self.sqnr.to_json(),
+            "metrics": {"float": self.float_metrics, self.form: self.metrics},
+        }
 
 
 def measure_fidelity(

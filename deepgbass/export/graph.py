@@ -62,7 +62,20 @@ def export_graph(model, output="logits", integer=True, align_corners=False):
             f"the model's input shape is {shape}; export needs a static shape "
             "with batch 1: build_model(..., batch_size=1)"
         )
-    network = exportable(model, integer)
+    return constant_graph(exportable(model, integer), output, align_corners)
+
+
+def constant_graph(network, output="logits", align_corners=False):
+    """A network as it is, and what follows its logits, without variables.
+
+    Args:
+        network: Keras network with a static input shape.
+        output, align_corners: as in `export_graph`.
+
+    Returns:
+        `ConcreteFunction` of one float32 image.
+    """
+    shape = network.input_shape
 
     def function(image):
         logits = network(image, training=False)

@@ -114,10 +114,10 @@ class PreflightReport:
             counts[p.name][p.verdict] += 1
         return {name: dict(count) for name, count in counts.items()}
 
-    def to_json(self) -> str:
-        """Everything as JSON."""
-        content = {
-            "format": "deepgbass-preflight/1",
+    def summary(self) -> dict:
+        """What a model's description says of it, for `json.dumps`."""
+        latency = self.latency
+        return {
             "compiler": "rules for edgetpu_compiler 16.0",
             "basis": "read from the compiled model"
             if self.compiled
@@ -125,10 +125,20 @@ class PreflightReport:
             "mapped": self.mapped,
             "total": len(self.operators),
             "all_mapped": self.all_mapped,
+            "uncertain_operators": len(self.uncertain),
+            "fatal_operators": len(self.fatal),
             "subgraphs": self.subgraphs,
             "counts": self.counts,
-            "root_causes": [p.index for p in self.root_causes],
             "latency_basis": "ESTIMATE for USB 3 at 500 MHz, not measured",
+            "latency_ms": latency and [latency.low_ms, latency.high_ms],
+        }
+
+    def to_json(self) -> str:
+        """Everything as JSON."""
+        content = {
+            "format": "deepgbass-preflight/1",
+            **self.summary(),
+            "root_causes": [p.index for p in self.root_causes],
             **dataclasses.asdict(self),
         }
         return json.dumps(content, indent=1) + "\n"

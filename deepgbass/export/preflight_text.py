@@ -13,16 +13,17 @@ _NAME = 40
 
 def as_text(report: PreflightReport) -> str:
     """The summary, the compiler's table, root causes and sizes, as lines."""
-    lines = [_summary(report), *report.notes, ""]
+    lines = [headline(report), *report.notes, ""]
     lines += _table(report)
-    lines += _troubles(report)
+    lines += troubles(report)
     lines += _sizes(report)
     for package in report.packages:
         lines += _package(package)
     return "\n".join(lines + _latency(report))
 
 
-def _summary(report):
+def headline(report: PreflightReport) -> str:
+    """The summary in a sentence or two."""
     total, name = len(report.operators), report.label
     if report.compiled:
         on_cpu = sum(p.verdict == "cpu" for p in report.operators)
@@ -61,7 +62,8 @@ def _status(prediction: Prediction):
     return prediction.status
 
 
-def _troubles(report):
+def troubles(report: PreflightReport) -> list[str]:
+    """Lines on what is not surely mapped, root causes first; [] for none."""
     if report.compiled:
         return []
     front = tuple(p for p in report.operators if p.place == "front")

@@ -9,12 +9,9 @@ of batches would widen them again, and let apart what must share a scale.
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.util import modify_model_io_type
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
 
 from deepgbass.errors import UserError
-from deepgbass.export.graph import exportable, scale_bytes
+from deepgbass.export.graph import constant_graph, exportable, scale_bytes
 from deepgbass.export.qat_configs import (
     OperatorConfig,
     Wrapper,
@@ -26,7 +23,6 @@ from deepgbass.export.ranges import measure_ranges
 from deepgbass.export.tflite import to_float
 from deepgbass.export.tflite_graph import read_graph
 from deepgbass.keras_api import keras
-from deepgbass.layers.resize import resize_bilinear
 
 _PREPROCESS = "preprocess"
 _BYTES = tuple(scale_bytes(np.array([0, 255], np.uint8)).tolist())
@@ -88,11 +84,31 @@ def quantized_network(model, ranges, pixels=False):
         return Wrapper(copy, OperatorConfig(kernel, output), name_prefix="")
 
     quantized = keras.models.clone_model(network, clone_function=wrap)
-    for layer in network.layers:
-        copies = own_weights(quantized.get_layer(layer.name))
-        for weight, copied in zip(layer.weights, copies, strict=True):
-            copied.assign(weight)
+    _copy_weights(network, quantized)
     return quantized
+
+
+def float_network(network, model):
+    """What a network that rounds would be without rounding.
+
+    Args:
+        network: of `quantized_network`, trained or not.
+        model: that it was made of, left as it is.
+
+    Returns:
+        Network of the same variables, which takes `graph.scale_bytes`.
+    """
+    plain = exportable(model, True)
+    _copy_weights(network, plain)
+    return plain
+
+
+def _copy_weights(source, target):
+    """By the names of layers, of which one network's may be wrapped."""
+    for layer in source.layers:
+        copies = own_weights(target.get_layer(layer.name))
+        for weight, copy in zip(own_weights(layer), copies, strict=True):
+            copy.assign(weight)
 
 
 def own_weights(layer):
@@ -129,34 +145,18 @@ def convert_quantized(
     Args:
         network: of `quantized_network`, `(1, height, width, 3)`, not of
             pixels.
-        output, input_type, align_corners: as in `tflite.convert`.
+        output, align_corners: as in `graph.export_graph`.
+        input_type: as in `tflite.to_int8`.
 
     Returns:
         bytes of the `.tflite` file.
     """
-    size = network.input_shape[1:3]
-
-    def function(image):
-        logits = network(image, training=False)
-        if output == "logits":
-            return logits
-        if output == "full":
-            logits = resize_bilinear(logits, size, align_corners)
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
-
-    graph = _constant_graph(function, network.input_shape)
+    graph = constant_graph(network, output, align_corners)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
     # No images and no set of operators: the ranges are in the graph.
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     content = converter.convert()
     return modify_model_io_type(content, tf.as_dtype(input_type), tf.int8)
-
-
-def _constant_graph(function, shape):
-    """A function of one float32 tensor as a graph without variables."""
-    spec = tf.TensorSpec(shape, tf.float32, name="image")
-    concrete = tf.function(function).get_concrete_function(spec)
-    return convert_variables_to_constants_v2(concrete)
 
 
 def activation_ranges(model, images):
@@ -180,11 +180,7 @@ def activation_ranges(model, images):
         network.inputs, [network.get_layer(name).output for name in names]
     )
 
-    content = to_float(
-        _constant_graph(
-            lambda image: measured(image, training=False), model.input_shape
-        )
-    )
+    content = to_float(constant_graph(measured))
     found = measure_ranges(content, (scale_bytes(i[None]) for i in images))
     outputs = read_graph(content, "the float model").outputs
     ranges |= {name: found[i] for name, i in zip(names, outputs, strict=True)}

@@ -1,7 +1,7 @@
-"""A Keras network to a TFLite file, float or full-integer int8.
+"""A network's graph to a TFLite file, float or full-integer int8.
 
-By way of `export_graph`, a graph of static shape: one route for both Keras
-generations and for dilated convolutions. A dynamic batch would leave
+The graph is that of `graph.export_graph`, of static shape: one route for both
+Keras generations and for dilated convolutions. A dynamic batch would leave
 SPACE_TO_BATCH ops and unfolded batch norms behind.
 """
 
@@ -11,7 +11,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.util import modify_model_io_type
 
 from deepgbass.errors import UserError
-from deepgbass.export.graph import export_graph, scale_bytes
+from deepgbass.export.graph import scale_bytes
 from deepgbass.export.op_versions import ceiling, version_remedy
 from deepgbass.export.ranges import measure_ranges, with_ranges
 from deepgbass.export.tflite_graph import read_graph
@@ -32,40 +32,6 @@ _TAILS = {
 }
 
 
-def convert(
-    model,
-    calibration_images=None,
-    output="logits",
-    input_type="int8",
-    align_corners=False,
-):
-    """Converts a network of static input shape to TFLite.
-
-    Args:
-        model: from `build_model`, with input shape `(1, height, width, 3)`.
-        calibration_images: None for a float model, or an iterable of uint8
-            images `(height, width, 3)`, read once: int8 throughout, with
-            ranges from `measure_ranges`.
-        output: one of `graph.OUTPUTS`.
-        input_type: of an int8 model: "uint8", which takes an image's bytes
-            as they are, or "int8", which takes them less 128. A float model
-            takes 0..255 as float32.
-        align_corners: see `export_graph`.
-
-    Returns:
-        bytes of the `.tflite` file.
-
-    Raises:
-        UserError: the input shape is not static with batch 1.
-    """
-    integer = calibration_images is not None
-    graph = export_graph(model, output, integer, align_corners)
-    content = to_float(graph)
-    if integer:
-        content = to_int8(content, calibration_images, input_type)
-    return content
-
-
 def to_float(graph):
     """The bytes of a float model of a `ConcreteFunction` of constants."""
     return tf.lite.TFLiteConverter.from_concrete_functions([graph]).convert()
@@ -78,7 +44,10 @@ def to_int8(content, calibration_images, input_type="int8"):
 
     Args:
         content: bytes of the float model.
-        calibration_images, input_type: as in `convert`.
+        calibration_images: iterable of uint8 images `(height, width, 3)`,
+            read once, for `measure_ranges`.
+        input_type: "uint8", which takes an image's bytes as they are, or
+            "int8", which takes them less 128.
 
     Returns:
         bytes of the int8 model.

@@ -1,0 +1,74 @@
+"""The folder of an export: only its own models are replaced, and at once."""
+
+import json
+import os
+
+from deepgbass.configs import ExperimentConfig
+from deepgbass.errors import UserError
+
+# Where an export is kept that its gates did not let pass.
+REJECTED = "rejected"
+# Of an export's files, after the model's name without ".tflite".
+SUFFIXES = (".tflite", ".json", ".fidelity.json", ".preflight.json")
+
+
+def refuse_other_model(folder, config, size, output):
+    """Makes sure that an export replaces none but its own earlier ones.
+
+    Args:
+        folder: Path, of `--output_dir`; need not exist.
+        config: `ExperimentConfig` of the network.
+        size: (height, width) of the input.
+        output: one of `description.OUTPUTS`.
+
+    Raises:
+        UserError: it holds a model that differs in one of these, or of which
+            nobody knows.
+    """
+    for path in sorted(folder.glob("*.tflite")):
+        # What the compiler made of a model belongs to it.
+        source = path.with_stem(path.stem.removesuffix("_edgetpu"))
+        try:
+            found = json.loads(source.with_suffix(".json").read_text())
+            settings = json.dumps(found["config"])
+            same = (
+                ExperimentConfig.from_json(settings) == config
+                and tuple(found["input"]["size"]) == size
+                and found["output"]["content"] == output
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise UserError(
+                f"--output_dir={folder} holds another model ({path.name}); "
+                "choose another folder or remove it"
+            )
+
+
+def publish(made, folder):
+    """Moves the files of a finished export to their place, the model last.
+
+    A kill in between leaves the earlier model beside a description that does
+    not count for it: the one within the model does.
+
+    Args:
+        made: Path of the folder that holds these files alone.
+        folder: Path; made if absent.
+    """
+    folder.mkdir(exist_ok=True)
+    files = sorted(made.iterdir(), key=lambda path: path.suffix == ".tflite")
+    for path in files:
+        os.replace(path, folder / path.name)
+
+
+def discard_rejected(path):
+    """Removes a rejected export once a later one of its name has passed.
+
+    Args:
+        path: of the model that was published.
+    """
+    folder = path.parent / REJECTED
+    for suffix in SUFFIXES:
+        (folder / path.name).with_suffix(suffix).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,93 @@
+"""The folder of an export: what may be replaced, and in which order."""
+
+import json
+import os
+
+import pytest
+from tiny import SIZE, tiny_config
+
+from deepgbass.errors import UserError
+from deepgbass.export.output_folder import (
+    REJECTED,
+    SUFFIXES,
+    discard_rejected,
+    publish,
+    refuse_other_model,
+)
+
+CONFIG = tiny_config()
+NAME = "model_int8.tflite"
+
+
+def write_export(folder, content="new", config=CONFIG):
+    """The files of an export, with a description as far as it is read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in SUFFIXES:
+        (folder / NAME).with_suffix(suffix).write_text(content)
+    description = {
+        "config": json.loads(config.to_json()),
+        "input": {"size": list(SIZE)},
+        "output": {"content": "logits"},
+        "of": content,
+    }
+    (folder / NAME).with_suffix(".json").write_text(json.dumps(description))
+    return folder
+
+
+def test_an_earlier_export_may_be_replaced_and_no_other(tmp_path):
+    refuse_other_model(tmp_path / "absent", CONFIG, SIZE, "logits")
+    folder = write_export(tmp_path / "out")
+    # What the compiler made of it belongs to it, and so does what failed.
+    (folder / "model_int8_edgetpu.tflite").write_text("compiled")
+    write_export(folder / REJECTED, config=tiny_config(seed=5))
+    refuse_other_model(folder, CONFIG, SIZE, "logits")
+    others = [
+        (tiny_config(seed=5), SIZE, "logits"),
+        (CONFIG, (64, 64), "logits"),
+        (CONFIG, SIZE, "labels"),
+    ]
+    for wanted in others:
+        with pytest.raises(UserError, match=f"holds another model .{NAME}"):
+            refuse_other_model(folder, *wanted)
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"config": 3}'])
+def test_a_model_of_which_nobody_knows_is_not_replaced(tmp_path, text):
+    folder = write_export(tmp_path / "out")
+    description = (folder / NAME).with_suffix(".json")
+    description.unlink()
+    if text:
+        description.write_text(text)
+    with pytest.raises(UserError, match="choose another folder or remove it"):
+        refuse_other_model(folder, CONFIG, SIZE, "logits")
+
+
+def test_the_model_comes_last(tmp_path, monkeypatch):
+    made, folder = write_export(tmp_path / "made"), tmp_path / "out"
+    moved = []
+    replace = os.replace
+
+    def note(source, target):
+        moved.append(target.suffix)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", note)
+    publish(made, folder)
+    assert moved[-1] == ".tflite" and set(moved[:-1]) == {".json"}
+    assert not any(made.iterdir())
+    assert len(list(folder.iterdir())) == len(SUFFIXES)
+
+
+def test_a_rejected_export_goes_once_one_has_passed(tmp_path):
+    folder = write_export(tmp_path / "out")
+    path = folder / NAME
+    discard_rejected(path)  # There was none.
+    write_export(folder / REJECTED)
+    other = folder / REJECTED / "model_qat_int8.tflite"
+    other.write_text("of another quantisation")
+    discard_rejected(path)
+    assert list((folder / REJECTED).iterdir()) == [other]
+    other.unlink()
+    discard_rejected(path)
+    assert not (folder / REJECTED).exists()
+    assert path.read_text() == "new"
