@@ -149,6 +149,21 @@ def test_a_killed_run_on_the_cpu_does_not_blame_the_edge_tpu(tmp_path):
         measure(Plan((str(path),)), kill)
 
 
+def test_ctrl_c_leaves_what_was_measured(tmp_path):
+    path = tmp_path / "toy.tflite"
+    write_model(path)
+
+    def interrupt(done):
+        if done:
+            raise KeyboardInterrupt
+
+    # More runs than can be over at the first look.
+    found = measure(Plan((str(path),), runs=100_000), interrupt)
+    assert found.problem == "interrupted"
+    assert 0 < len(found.times) < 100_000
+    assert collect(Plan((str(path),)), found)["complete"] is False
+
+
 def test_a_warning_about_a_file_is_passed_on(tmp_path):
     path = tmp_path / "toy.tflite"
     write_model(path)
@@ -177,6 +192,9 @@ def test_no_edge_tpu_is_asked_for_in_vain(tmp_path, library):
         ([], {"device": "tpu"}, "--device=tpu"),
         ([], {"compare": ["M"]}, "named twice"),
         ([], {"html": "no/such/folder/x.html"}, "there is no folder"),
+        ([], {"json": "."}, "--json=. is a folder"),
+        ([], {"json": "/proc/x.json"}, "--json=/proc cannot be written"),
+        ([], {"cpu_model": "twin.tflite"}, "--cpu_model=twin.tflite is for"),
         ([], {"image": ["none.jpg"]}, "none.jpg is not a readable image"),
     ],
 )

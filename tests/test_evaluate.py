@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from absl import app
 from conftest import ROOT, defined_flags
-from edgetpu_stand_in import NAMES, SIZE, write_model
+from edgetpu_stand_in import (
+    NAMES,
+    SIZE,
+    build_library,
+    write_model,
+    write_pair,
+)
 from image_files import encode, random_image, random_label
 from stored_results import write_results
 
@@ -119,6 +125,24 @@ def test_a_model_is_measured_and_compared(tmp_path, data_dir, capsys):
         max_images=2,
     )
     assert "2 images, of which" in capsys.readouterr().out
+
+
+def test_an_unplugged_edge_tpu_leaves_what_was_measured(
+    tmp_path, data_dir, monkeypatch
+):
+    values = {
+        "model": str(write_pair(tmp_path)),
+        "library": str(build_library(tmp_path)),
+        "data_dir": data_dir,
+        "output_dir": str(tmp_path / "out"),
+    }
+    monkeypatch.setenv("STAND_IN", "abort:3")
+    with pytest.raises(UserError, match=r"SIGABRT.*replug.*2 of 3 images are"):
+        evaluate(**values)
+    monkeypatch.setenv("STAND_IN", "")
+    evaluate(**values)
+    found = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert (found["images"], found["form"]) == (3, "tflite, Edge TPU")
 
 
 def test_scales_are_numbers_in_range():

@@ -21,7 +21,7 @@ from absl import app, flags
 
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
-from deepgbass.files import write_atomic
+from deepgbass.files import require_writable, write_atomic
 from deepgbass.ondevice.benchmark_page import page
 from deepgbass.ondevice.benchmark_text import print_results
 from deepgbass.ondevice.delegate import DELEGATES, check_device
@@ -106,12 +106,16 @@ def _check(models):
         if not pathlib.Path(path).is_file():
             raise UserError(f"{path}: there is no such file")
     for name in ("json", "html"):
-        path = flags.FLAGS[name].value
-        if path and not pathlib.Path(path).parent.is_dir():
+        if not (text := flags.FLAGS[name].value):
+            continue
+        path = pathlib.Path(text)
+        if path.is_dir():
+            raise UserError(f"--{name}={text} is a folder; name a file")
+        if not path.parent.is_dir():
             raise UserError(
-                f"--{name}={path}: there is no folder "
-                f"{pathlib.Path(path).parent}"
+                f"--{name}={text}: there is no folder {path.parent}"
             )
+        require_writable(path.parent, name)
 
 
 def _measure(plan):

@@ -86,7 +86,8 @@ def measure(plan, on_rounds=lambda done: None):
         on_rounds: called now and then with the number of timed rounds.
 
     Returns:
-        `Measurement`, in part if the device failed in the midst of it.
+        `Measurement`, in part if the device failed, or Ctrl-C came, in the
+        midst of it.
 
     Raises:
         UserError: nothing could be timed, or the output is not the CPU's.
@@ -107,13 +108,19 @@ def measure(plan, on_rounds=lambda done: None):
         )
         child.start()
         theirs.close()
+        result = Measurement()
         try:
-            result = _receive(
-                ours, lambda: on_rounds(max(done.value - plan.warmup, 0))
+            _receive(
+                ours,
+                result,
+                lambda: on_rounds(max(done.value - plan.warmup, 0)),
             )
             child.join()
+        except KeyboardInterrupt:
+            result.problem = "interrupted"
         finally:
             child.kill()
+            child.join()
         printed = log.read_text(errors="replace") if log.exists() else ""
     rounds = np.array(memory).reshape(shape)[: done.value]
     result.warmup, result.times = np.split(rounds, [plan.warmup])
@@ -124,15 +131,14 @@ def measure(plan, on_rounds=lambda done: None):
     return result
 
 
-def _receive(connection, look):
+def _receive(connection, result, look):
     """Collects a child's messages until it ends."""
-    result = Measurement()
     while True:
         if connection.poll(_LOOK_EVERY):
             try:
                 setattr(result, *connection.recv())
             except EOFError:
-                return result
+                return
         look()
 
 
@@ -242,6 +248,11 @@ def _facts(model):
 def _agreement(plan, runtime, model, given, scenes):
     """How far the Edge TPU's output is the CPU's; None on the CPU."""
     if model.accelerator is None:
+        if given:
+            raise UserError(
+                f"--cpu_model={given} is for a model on the Edge TPU, and "
+                f"{model.path} runs on the CPU: leave it out"
+            )
         return None
     twin = agreement.find_twin(model.path, model.description, given)
     reference = OnDeviceModel(twin, runtime=runtime, threads=plan.threads)
