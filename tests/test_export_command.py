@@ -87,6 +87,7 @@ def test_the_end_fits_one_screen(run, result, report, capsys):
         "Edge TPU: model_int8.tflite: 1 of 1 operators predicted on the TPU"
         in printed
     )
+    assert "Warning" not in printed
     assert options["gates"] == command.Gates()
     assert options["sqnr_images"] == exporter.SQNR_IMAGES
 
@@ -95,7 +96,7 @@ def test_root_causes_are_shown(run, result, capsys):
     predicted = preflight(graph("RELU", "HARD_SWISH", "RELU", "RELU"))
     run(gives=dataclasses.replace(result, preflight=predicted))
     printed = capsys.readouterr().out
-    assert "1 of 4 operators predicted on the TPU" in printed
+    assert "Warning. Edge TPU: the model: 1 of 4 operators" in printed
     assert "Ends the subgraph:" in printed
     assert "HARD_SWISH, #1" in printed and "strands 2 operators" in printed
 

@@ -118,7 +118,7 @@ _SQNR_IMAGES = flags.DEFINE_integer(
     "sqnr_images",
     8,
     "Evaluation images for the signal to noise of each int8 operator; 0 for "
-    "none. 8 take about half as long as calibrating on 50.",
+    "none. 8 take a third of what calibrating on 50 takes.",
     lower_bound=0,
 )
 _EDGETPU_COMPILER = flags.DEFINE_string(

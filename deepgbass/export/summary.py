@@ -21,7 +21,10 @@ def print_summary(result):
     """
     print_fidelity(result.fidelity)
     if result.preflight is not None:
-        console.print(f"\nEdge TPU: {headline(result.preflight)}", markup=False)
+        warning = "" if result.preflight.all_mapped else "Warning. "
+        console.print(
+            f"\n{warning}Edge TPU: {headline(result.preflight)}", markup=False
+        )
         for line in filter(None, troubles(result.preflight)):
             console.print(f"  {line}", markup=False)
     console.print(f"\nFiles in {result.path.parent}:", markup=False)
