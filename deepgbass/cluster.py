@@ -130,7 +130,7 @@ def read_cluster(environ=os.environ):
     if not isinstance(task, dict) or not {"type", "index"} <= set(task):
         raise _bad("has no task with type and index")
     job, index = task["type"], task["index"]
-    if job not in jobs:
+    if not isinstance(job, str) or job not in jobs:
         raise _bad(f"has the task type {job!r}; the cluster has {list(jobs)}")
     # Kubernetes operators write the index as a string.
     if isinstance(index, str) and index.isdecimal():

@@ -76,14 +76,10 @@ def open_split(config, workdir, data_dir, split):
     Raises:
         UserError: `data_dir` is needed and not given, or the data are bad.
     """
+    config.require_data_dir(data_dir)
     if config.data.source == "synthetic":
         data_dir = data_dir or pathlib.Path(workdir) / "data"
         write_synthetic(data_dir)
-    elif not data_dir:
-        raise UserError(
-            f"--config={config.name} reads TFRecords: give their folder as "
-            "--data_dir (datasets/README.md says how to make them)"
-        )
     dataset = load_dataset(data_dir, split)
     verify_split(dataset, pathlib.Path(workdir) / _VERIFIED)
     return dataset
@@ -98,9 +94,14 @@ def check_workdir(config, workdir):
     """
     workdir = pathlib.Path(workdir)
     if (workdir / "config.json").exists():
+        found = load_config(workdir)
+        folder = checkpoints.checkpoint_dir(workdir)
+        if folder.exists() and not folder.is_dir():
+            raise UserError(
+                f"{folder} is a file, where checkpoints belong; move it away"
+            )
         # Nothing is lost of a run that was never saved.
         if has_checkpoints(workdir):
-            found = load_config(workdir)
             _refuse(workdir, _differences(found, config, vars(config)))
         return
     if workdir.exists() and not workdir.is_dir():

@@ -32,6 +32,11 @@ def atomic_path(path):
         yield temporary
         _make_readable(temporary, 0o666)
         os.replace(temporary, path)
+    except OSError as error:
+        # A write to a full disk knows of no names.
+        if error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

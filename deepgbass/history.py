@@ -58,10 +58,13 @@ def _lines(path):
     if not path.exists():
         return []
     lines = []
-    for text in path.read_text().splitlines():
+    for text in path.read_text(errors="replace").splitlines():
+        # A kill tears the last line; a log that somebody damaged is no reason
+        # to lose the run.
         try:
-            lines.append(json.loads(text))
+            line = json.loads(text)
         except json.JSONDecodeError:
-            # Only the last line can be torn, by a kill while it was written.
-            break
+            continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int):
+            lines.append(line)
     return lines

@@ -45,7 +45,7 @@ class IgnoreCrossentropy:
     ignore_label: int = 255
 
     # Names in `components`; whether `counts` looks at the logits.
-    parts = ("total",)
+    parts = ("total", "ce")
     counts_need_logits = False
 
     def __call__(self, labels, logits, seed=None):
@@ -53,7 +53,7 @@ class IgnoreCrossentropy:
         return self.components(labels, logits, seed)["total"]
 
     def components(self, labels, logits, seed=None, reduce=None):
-        """Returns {"total": scalar}.
+        """Returns the scalars "total" and "ce", which are the same.
 
         Args:
             seed: for losses with noise.
@@ -62,7 +62,8 @@ class IgnoreCrossentropy:
         del seed
         scene = Scene(labels, logits, self.ignore_label)
         count = _reduced(scene.count[None], reduce)[0]
-        return {"total": _mean(scene.crossentropy, count)}
+        mean = _mean(scene.crossentropy, count)
+        return {"total": mean, "ce": mean}
 
     def counts(self, labels, logits=None, seed=None):
         """What the loss divides by: float32 `(1,)`, the valid pixels."""

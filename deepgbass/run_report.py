@@ -24,8 +24,8 @@ _LOSSES = {
         "total": "total",
         "wce": "SBL-WCE",
         "sbl": "SBL",
-        "sbl_l1": "SBL, L1",
-        "sbl_l2": "SBL, L2",
+        "sbl_predicted": "SBL, L1",
+        "sbl_true": "SBL, L2",
         "ce": "cross-entropy",
     }
 }
@@ -200,6 +200,8 @@ def _curves(runs):
     for title, names in (losses | _SCORES | _RATES).items():
         for run, curves in runs.items():
             for name, line in names.items():
+                if name == "ce" and "sbl" not in curves:
+                    continue  # the total
                 # One evaluation, at the end, makes no curve.
                 if len(curves.get(name, ())) > 1:
                     plots.setdefault(title, {})[line or run] = curves[name]

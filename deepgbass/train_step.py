@@ -72,7 +72,7 @@ class TrainStep:
         self._strategy = strategy or tf.distribute.get_strategy()
         self._replicas = self._strategy.num_replicas_in_sync
         self._accumulate = config.accumulate
-        _check(loss, config, self._replicas)
+        check_batch(loss, config, self._replicas)
         self._model, self._loss, self._config = model, loss, config
         self._images = config.batch_size // self._replicas // self._accumulate
         factors = rate_factors(model, config.multipliers())
@@ -112,6 +112,17 @@ class TrainStep:
             "step": self.step,
         }
         return found | ({"average": self.average} if self.average else {})
+
+    def variables(self):
+        """All that changes from step to step: a list of variables."""
+        found = [*self._model.variables, *self.optimizer.variables, self.step]
+        if self.average:
+            found += self.average.shadows
+        if self._scales_loss:
+            # Keras saves these, but does not count them as the optimiser's.
+            scale = self.optimizer._loss_scale
+            found += [scale.current_loss_scale, scale.counter]
+        return found
 
     def __call__(self, images, labels):
         """Trains by one step.
@@ -304,7 +315,12 @@ def _sums_of_a_replica(shapes):
     ]
 
 
-def _check(loss, config, replicas):
+def check_batch(loss, config, replicas):
+    """Makes sure that a batch can be computed in the parts asked for.
+
+    Raises:
+        UserError: it does not divide, or the loss cannot be divided.
+    """
     parts = replicas * config.accumulate
     if config.batch_size % parts:
         raise UserError(

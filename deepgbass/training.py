@@ -15,7 +15,7 @@ import tensorflow as tf
 from deepgbass import checkpoints, experiment, initialization
 from deepgbass.batch_norm import batch_norm_warning
 from deepgbass.determinism import make_deterministic
-from deepgbass.diagnosis import broken_step
+from deepgbass.diagnosis import broken_step, step_images
 from deepgbass.distribution import (
     chief_first,
     chief_value,
@@ -30,7 +30,7 @@ from deepgbass.monitor import Monitor
 from deepgbass.parts import freeze, rate_factors
 from deepgbass.precision import network_precision
 from deepgbass.progress import console
-from deepgbass.train_step import TrainStep
+from deepgbass.train_step import TrainStep, check_batch
 
 
 class Interrupted(Exception):
@@ -69,8 +69,11 @@ def train(config, workdir, data_dir=None, meter=None, strategy=None):
         make_deterministic()
     strategy = strategy or tf.distribute.get_strategy()
     chief = is_chief(strategy)
-    if strategy.num_replicas_in_sync * config.train.accumulate > 1:
-        experiment.make_loss(config.loss).require_divisible()
+    check_batch(
+        experiment.make_loss(config.loss),
+        config.train,
+        strategy.num_replicas_in_sync,
+    )
     with contextlib.ExitStack() as stack:
         if chief:
             experiment.check_workdir(config, workdir)
@@ -149,16 +152,7 @@ class _Loop:
                 f"Resuming at step {self.step} of {self.config.train.steps} "
                 f"(checkpoint {self.checkpoints.newest.path})"
             )
-        average = self.train_step.average
-        copy_from_chief(
-            self.strategy,
-            [
-                *self.model.variables,
-                *self.train_step.optimizer.variables,
-                *(average.shadows if average else ()),
-                self.train_step.step,
-            ],
-        )
+        copy_from_chief(self.strategy, self.train_step.variables())
 
     def open_logs(self, workdir, measured):
         """Makes this process the one that shows and evaluates the run."""
@@ -260,11 +254,19 @@ class _Loop:
                 self.train_step.dropout,
                 newest and newest.path,
             )
+        train = self.config.train
+        names = step_images(
+            self.dataset,
+            batch_size=train.batch_size,
+            seed=train.seed,
+            step=step,
+        )
         return UserError(
             "training stopped: loss or gradient is not finite at step "
-            f"{step} of {self.config.train.steps}, which was not applied; "
+            f"{step} of {train.steps}, which was not applied; its images: "
+            f"{', '.join(names)}; "
             f"newest checkpoint, which is sound: {newest and newest.path}; "
-            "--strategy=one continues there and names images and layer"
+            "--strategy=one continues there and names the first layer"
         )
 
 

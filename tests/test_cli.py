@@ -6,6 +6,10 @@ import sys
 import pytest
 from conftest import ROOT
 
+from deepgbass.commands import train
+from deepgbass.data.dataset_info import DatasetInfo
+from deepgbass.presets import PRESETS
+
 COMMANDS = {
     "train": ["train.py"],
     "export": ["export_tflite.py"],
@@ -92,6 +96,9 @@ def test_leftover_words_are_refused():
         (["--config=cityscape"], "cityscape"),
         (["--config=demo", "--set", "train.step=3"], "train.step"),
         (["--config=demo", "--set", "train.steps=-3"], "train.steps"),
+        (["--config=camvid"], "--data_dir"),
+        (["--config=camvid", "--data_dir=absent"], "absent"),
+        (["--config=demo", "--mode=eval"], "config.json"),
     ],
 )
 def test_a_bad_configuration_is_one_line(tmp_path, words, named):
@@ -121,3 +128,27 @@ def test_a_file_in_a_folders_place_is_one_line(tmp_path):
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert "file" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_ctrl_c_is_one_line():
+    code = (
+        "from deepgbass.commands import cli\n"
+        "def main(_):\n"
+        "    raise KeyboardInterrupt\n"
+        "cli.run(main)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 130
+    assert done.stderr == "stopped by Ctrl-C\n"
+
+
+def test_a_preset_on_another_data_set_is_said(capsys, tmp_path):
+    DatasetInfo("mine", ("road", "car")).save(tmp_path)
+    train._look_at_data(PRESETS["camvid"], tmp_path)
+    said = capsys.readouterr().out
+    assert "recipe for camvid" in said and "mine, of 2 classes" in said
+    DatasetInfo("camvid", ("road", "car")).save(tmp_path)
+    train._look_at_data(PRESETS["camvid"], tmp_path)
+    assert not capsys.readouterr().out

@@ -48,6 +48,11 @@ def test_workers_come_in_order_and_the_chief_first():
         ('{"cluster": []}', "has no cluster"),
         ('{"cluster": {"worker": ["a:1"]}}', "has no task"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {}}', "has no task"),
+        (
+            '{"cluster": {"worker": ["a:1"]},'
+            ' "task": {"type": ["worker"], "index": 0}}',
+            r"has the task type \['worker'\]",
+        ),
         ('{"cluster": {"worker": "a:1"}}', "has no list of addresses"),
         ('{"cluster": {"worker": []}}', "has no list of addresses"),
     ],

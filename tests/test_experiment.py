@@ -47,3 +47,17 @@ def test_what_decides_no_weights_may_change(tmp_path, fields):
     save(tmp_path)
     config = claim(tmp_path, **fields)
     assert load_config(tmp_path) == config
+
+
+def test_somebody_else_s_config_is_left_alone(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(UserError, match="config.json.*model_type"):
+        claim(tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / "config.json"]
+
+
+def test_a_file_in_the_place_of_checkpoints_is_named(tmp_path):
+    claim(tmp_path)
+    checkpoint_dir(tmp_path).write_text("")
+    with pytest.raises(UserError, match="checkpoints is a file"):
+        claim(tmp_path)

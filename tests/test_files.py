@@ -1,5 +1,6 @@
 """Files are whole or absent."""
 
+import errno
 import shutil
 
 import pytest
@@ -72,3 +73,10 @@ def test_a_folder_is_removed_at_once_with_all_in_it(tmp_path, monkeypatch):
     (tmp_path / ".mine").touch()
     remove_temporaries(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == [".mine"]
+
+
+def test_a_disk_that_is_full_is_known_by_the_file(tmp_path):
+    path = tmp_path / "result.json"
+    with pytest.raises(OSError) as caught, atomic_path(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(path)

@@ -45,3 +45,13 @@ def test_a_line_torn_by_a_kill_is_left_out(tmp_path):
 
 def test_no_history_is_no_curves(tmp_path):
     assert read_curves(tmp_path / "absent.jsonl") == {}
+
+
+def test_a_damaged_log_costs_its_damaged_lines_alone(tmp_path):
+    path = tmp_path / "h.jsonl"
+    path.write_bytes(
+        b'{"step": 10, "loss": 2.0}\n\xff\xfe\n3\n{"loss": 1.0}\n'
+        b'{"step": "20"}\n{"step": 30, "loss": 0.5}\n'
+    )
+    History(path, step=30)
+    assert read_curves(path) == {"loss": [(10, 2.0), (30, 0.5)]}

@@ -1,6 +1,5 @@
 """The command that segments images and videos, called in this process."""
 
-
 import numpy as np
 import pytest
 from absl import app

@@ -13,11 +13,11 @@ RECIPES = {
     "ade20k32_xception65": (10, "sgd", 0.002),
     "table2": (48, "adam", 0.002),
 }
-# Crop, and what the longer side is resized to.
+# Crop, evaluation, and what the longer side is resized to.
 DATA = {
-    "cityscapes": ((512, 1024), None),
-    "ade20k32": ((512, 512), 512),
-    "table2": ((512, 1024), None),
+    "cityscapes": ((512, 1024), (1024, 2048), None),
+    "ade20k32": ((512, 512), (512, 512), 512),
+    "table2": ((512, 1024), (1024, 2048), None),
 }
 MNEDGE_ROWS = {
     "baseline": (None, "cross_entropy"),
@@ -62,7 +62,8 @@ def test_all_rows_of_the_paper_and_two_small_ones_are_there():
 @pytest.mark.parametrize("name", ROWS)
 def test_augmentation_and_sizes_are_the_paper_s(name):
     data = PRESETS[name].data
-    assert (data.crop_size, data.resize_longer_side) == of_row(DATA, name)
+    sizes = data.crop_size, data.eval_size, data.resize_longer_side
+    assert sizes == of_row(DATA, name)
     assert (data.min_scale, data.max_scale, data.flip) == (0.5, 2.0, True)
     # No other augmentation.
     colours = (data.brightness, data.contrast, data.saturation, data.hue)
@@ -81,6 +82,11 @@ def test_optimisation_is_the_paper_s(name):
     assert train.weight_decay == 4e-6
     assert train.warmup_steps == 35_000
     assert train.steps - train.warmup_steps == 200_000
+    # Nothing that the paper does not name.
+    assert (train.precision, train.accumulate) == ("float32", 1)
+    assert (train.ema_decay, train.clip_norm) == (None, None)
+    assert (train.freeze, train.rate_multipliers) == ((), ())
+    assert not train.freeze_batch_norm and not train.recompute
     # ImageNet weights: which file is the user's to say.
     assert (train.init_weights, train.init_parts) == (None, "backbone")
 

@@ -7,6 +7,7 @@ from deepgbass.data.pipeline import load_dataset
 from deepgbass.evaluation import evaluate
 from deepgbass.experiment import make_model
 from deepgbass.history import History
+from deepgbass.losses import SBALoss
 from deepgbass.predictors import KerasPredictor
 from deepgbass.report import Progress
 from deepgbass.run_report import Run, report_progress, report_runs
@@ -101,13 +102,15 @@ def test_the_report_at_the_end_replaces_that_under_way(dataset, tmp_path):
     (tmp_path / "config.json").write_text(config.to_json())
     history = History(tmp_path / "history.jsonl")
     for step in (1, 2):
-        history.write(step, {"total": 1 / step, "sbl_l1": 1.0, "sbl_l2": 2.0})
+        history.write(step, dict.fromkeys(SBALoss.parts, 1 / step))
     history.write(2, {"miou": 0.25, "mbf": 0.125})
     report_progress(
         path, tmp_path, Progress(2, 6), name="tiny", info=dataset.info
     )
     page = path.read_text()
-    assert "tiny, under way" in page and "SBL, L1" in page
+    assert "tiny, under way" in page and "<h3>mean w</h3>" in page
+    for name in ("SBL-WCE", "SBL, L1", "SBL, L2"):
+        assert name in page
     assert "mIoU at step 2" in page and "0.125" in page
     # One evaluation is a number, but no curve.
     assert "<h3>mIoU</h3>" not in page

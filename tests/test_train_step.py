@@ -22,6 +22,7 @@ from deepgbass.optimization import (
     make_optimizer,
     weight_penalty,
 )
+from deepgbass.train_step import check_batch
 
 
 def weights_near(model, other, atol=1e-6):
@@ -178,7 +179,7 @@ def test_gradients_that_no_scale_mends_break_the_run():
         def components(self, labels, logits, seed=None, reduce=None):
             found = super().components(labels, logits, seed, reduce)
             zero = tf.reduce_sum(logits * 0)
-            return {"total": found["total"] + tf.sqrt(zero)}
+            return found | {"total": found["total"] + tf.sqrt(zero)}
 
     _, step = make_step(Broken(), precision="mixed_float16")
     step.optimizer._loss_scale.current_loss_scale.assign(1.0)
@@ -255,3 +256,26 @@ def test_the_average_follows_the_weights():
 def test_what_cannot_be_is_refused_before_the_first_step(loss, fields, message):
     with pytest.raises(UserError, match=message):
         make_step(loss, **fields)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_what_is_copied_to_all_workers_is_what_is_saved(tmp_path, precision):
+    _, step = make_step(ema_decay=0.9, precision=precision)
+    path = tf.train.Checkpoint(**step.trackables()).write(str(tmp_path / "c"))
+    saved = tf.train.list_variables(path)
+    # The rate of this step is a note for the log.
+    saved = [
+        name
+        for name, _ in saved
+        if name.endswith("VARIABLE_VALUE") and "current_learning" not in name
+    ]
+    assert len({id(v) for v in step.variables()}) == len(saved)
+    scales = [v for v in step.variables() if "loss_scale" in v.name]
+    assert bool(scales) == (precision == "mixed_float16")
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    config = small_config(accumulate=4)
+    check_batch(IgnoreCrossentropy(), config, 1)
+    with pytest.raises(UserError, match="a multiple of 8: 2 devices"):
+        check_batch(IgnoreCrossentropy(), config, 2)

@@ -5,6 +5,7 @@ mistake is reported at once.
 """
 
 import os
+import signal
 import sys
 
 from absl import app, flags, logging
@@ -45,6 +46,9 @@ def run(main, positional=None):
             main(argv)
         except UserError as error:
             sys.exit(f"error: {error}")
+        except KeyboardInterrupt:
+            print("stopped by Ctrl-C", file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
         except ModuleNotFoundError as error:
             if (text := advice(error)) is None:
                 raise

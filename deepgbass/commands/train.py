@@ -22,6 +22,7 @@ from absl import flags
 from deepgbass.cluster import STRATEGIES, check_strategy
 from deepgbass.commands import cli
 from deepgbass.configs import load_config, summary
+from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.presets import PRESETS_BY_DATA, get_config
 
@@ -100,6 +101,9 @@ def main(_):
             f"--checkpoint={values.checkpoint} is for --mode=eval; training "
             "goes on at the newest"
         )
+    _look_at_data(config, data_dir)
+    if not trains:
+        load_config(workdir)
     name, cluster = "one", None
     if trains:
         name, cluster = check_strategy(values.strategy, config.train.batch_size)
@@ -128,6 +132,22 @@ def main(_):
             print(f"Report: {(workdir / 'report.html').resolve()}")
         # The others may not leave while the chief evaluates.
         distribution.wait_for_all(strategy)
+
+
+def _look_at_data(config, data_dir):
+    """Finds missing data at once; says if they are another preset's."""
+    config.require_data_dir(data_dir)
+    if config.data.source == "synthetic":
+        return
+    info = DatasetInfo.load(data_dir)
+    for intended, presets in PRESETS_BY_DATA.items():
+        named = any(preset.name == config.name for preset in presets)
+        if named and info.name != intended:
+            print(
+                f"Note: {config.name} is a recipe for {intended}; the data set "
+                f"in {data_dir} is {info.name}, of {info.num_classes} classes",
+                flush=True,
+            )
 
 
 def _prepare(config, data_dir, name, cluster):

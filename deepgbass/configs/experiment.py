@@ -35,6 +35,18 @@ class ExperimentConfig:
                 "pixels each way",
             )
 
+    def require_data_dir(self, data_dir):
+        """Makes sure that there is a folder of records, if one is needed.
+
+        Raises:
+            UserError: there is none.
+        """
+        if self.data.source == "records" and not data_dir:
+            raise UserError(
+                f"--config={self.name} reads TFRecords: give their folder as "
+                "--data_dir (datasets/README.md says how to make them)"
+            )
+
     def to_json(self):
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 

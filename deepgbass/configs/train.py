@@ -99,6 +99,7 @@ class TrainConfig:
             check(getattr(self, name) >= 1, name, "1 or above")
         for name in ("eval_every", "weight_decay"):
             check(getattr(self, name) >= 0, name, "0 or above")
+        check(self.steps < 2**31, "steps", "below 2147483648")
         check(self.keep >= 1, "keep", "1 or above")
         check(self.keep_best >= 0, "keep_best", "0 or above")
         check(self.best_by in BEST_BY, "best_by", f"one of {BEST_BY}")
@@ -109,7 +110,7 @@ class TrainConfig:
         check(
             0 <= self.warmup_steps < self.steps,
             "warmup_steps",
-            f"from 0 up to train.steps = {self.steps}",
+            f"from 0 up to train.steps = {self.steps}, which it is below",
         )
         check(self.init_weights != "", "init_weights", "none or a path")
         check(
