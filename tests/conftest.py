@@ -25,13 +25,6 @@ def shared():
 @contextlib.contextmanager
 def defined_flags(command, **values):
     """The flags of a command's module, with values, for a call of its main."""
-    # This command defines its flags when it is imported; two commands may
-    # have flags of one name.
-    module = "deepgbass.commands.export"
-    others = flags.FLAGS.flags_by_module_dict().get(module, [])
-    others = {flag.name: flag for flag in others}
-    for name in others:
-        delattr(flags.FLAGS, name)
     before = set(flags.FLAGS)
     try:
         command.define_flags()
@@ -41,6 +34,3 @@ def defined_flags(command, **values):
     finally:
         for name in set(flags.FLAGS) - before:
             delattr(flags.FLAGS, name)
-        for name, flag in others.items():
-            flags.FLAGS[name] = flag
-            flags.FLAGS.register_flag_by_module(module, flag)

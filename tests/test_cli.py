@@ -68,7 +68,7 @@ def test_commands_define_no_flags_when_they_are_imported():
     code = (
         "from absl import flags\n"
         "from deepgbass import evaluate, predict\n"
-        "from deepgbass.commands import train\n"
+        "from deepgbass.commands import export, train\n"
         "from deepgbass.demo import __main__\n"
         "from deepgbass.ondevice import benchmark\n"
         "for module in flags.FLAGS.flags_by_module_dict():\n"

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
+from conftest import defined_flags
 from fake_edgetpu_compiler import FakeCompiler, model_with, replay, success_log
 from test_compiler import DESCRIPTION
 from test_fidelity import SQNR, Blocks, good, shifted
@@ -64,7 +64,7 @@ def run(tmp_path, result, monkeypatch):
 
         monkeypatch.setattr(exporter, "export", export)
         argv = ["export_tflite.py", "--workdir=w", "--output_dir=o", *words]
-        with flagsaver.flagsaver():
+        with defined_flags(command):
             flags.FLAGS(argv)
             try:
                 command.main(argv)

@@ -32,113 +32,119 @@ from deepgbass.export.compiler import (
 )
 from deepgbass.export.gates import Gates
 
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder that train.py made.", required=True
-)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir",
-    None,
-    "Folder for the model and its description; made if absent.",
-    required=True,
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder of TFRecords to calibrate and evaluate on. The embedded "
-    "synthetic set needs none.",
-)
-_QUANTIZATION = flags.DEFINE_enum(
-    "quantization",
-    "int8",
-    ["int8", "qat_int8", "float"],
-    "Numbers of the exported model. qat_int8 fine-tunes the network under the "
-    "rounding of int8 first, with the run's own loss, data and batch size.",
-)
-_QAT_STEPS = flags.DEFINE_integer(
-    "qat_steps", None, "Steps of qat_int8. Default: 300.", lower_bound=1
-)
-_QAT_LEARNING_RATE = flags.DEFINE_float(
-    "qat_learning_rate",
-    None,
-    "Learning rate of qat_int8, decayed to 0. Default: 1e-4.",
-)
-_SIZE = flags.DEFINE_string(
-    "size",
-    None,
-    "HEIGHTxWIDTH of the input in pixels, multiples of the network's output "
-    "stride. Default: data.eval_size of the configuration.",
-)
-_INPUT_TYPE = flags.DEFINE_enum(
-    "input_type",
-    None,
-    ["int8", "uint8"],
-    "What an int8 model takes: uint8, an image's bytes as they are, or int8, "
-    "the bytes less 128. Default: int8.",
-)
-_OUTPUT = flags.DEFINE_enum(
-    "output",
-    "logits",
-    ["logits", "labels", "full"],
-    "What the model gives: logits at the network's stride, all of which can "
-    "run on an Edge TPU; labels, their argmax at that stride; or full, labels "
-    "at the input's size. The argmax, and the resize of full, run on the CPU "
-    "of an Edge TPU's host: labels and full are for phones.",
-)
-_CALIBRATION_IMAGES = flags.DEFINE_integer(
-    "calibration_images",
-    None,
-    "How many training images the activations' ranges are taken from. "
-    "Default: 50, or all of a smaller split.",
-    lower_bound=1,
-)
-_CALIBRATION_SAMPLING = flags.DEFINE_enum(
-    "calibration_sampling",
-    "even",
-    ["even", "boundary"],
-    "Which images: spread evenly over the split, or of every few neighbours "
-    "the one with the most boundaries between classes.",
-)
-_MAX_IMAGES = flags.DEFINE_integer(
-    "max_images",
-    None,
-    "Evaluate on the first so many images only. Default: all.",
-    lower_bound=1,
-)
-_MAX_MIOU_DROP = flags.DEFINE_float(
-    "max_miou_drop",
-    None,
-    "Points of mIoU that the export may lose on the images evaluated. One "
-    "that loses more is kept in rejected/ below --output_dir, an earlier "
-    "export stays, and the exit status is not 0.",
-)
-_MAX_MBF_DROP = flags.DEFINE_float(
-    "max_mbf_drop", None, "The same for points of mBF at 0.75 %."
-)
-_SQNR_IMAGES = flags.DEFINE_integer(
-    "sqnr_images",
-    8,
-    "Evaluation images for the signal to noise of each int8 operator; 0 for "
-    "none. 8 take a third of what calibrating on 50 takes.",
-    lower_bound=0,
-)
-_EDGETPU_COMPILER = flags.DEFINE_string(
-    "edgetpu_compiler",
-    None,
-    "The compiler for the Edge TPU. Default: edgetpu_compiler on PATH; "
-    "without one, nothing is compiled.",
-)
-_REQUIRE_COMPILE = flags.DEFINE_bool(
-    "require_compile", False, "Fail if there is no edgetpu_compiler."
-)
-# Flags that say something about int8 alone.
+# Flags that say something about one quantisation alone.
 _OF_INT8 = (
-    _INPUT_TYPE,
-    _CALIBRATION_IMAGES,
-    _CALIBRATION_SAMPLING,
-    _SQNR_IMAGES,
-    _EDGETPU_COMPILER,
-    _REQUIRE_COMPILE,
+    "input_type",
+    "calibration_images",
+    "calibration_sampling",
+    "sqnr_images",
+    "edgetpu_compiler",
+    "require_compile",
 )
+_OF_QAT = ("qat_steps", "qat_learning_rate")
+
+
+def define_flags():
+    """Not at import: tests import this module beside other commands."""
+    flags.DEFINE_string(
+        "workdir", None, "Folder that train.py made.", required=True
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Folder for the model and its description; made if absent.",
+        required=True,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of TFRecords to calibrate and evaluate on. The embedded "
+        "synthetic set needs none.",
+    )
+    flags.DEFINE_enum(
+        "quantization",
+        "int8",
+        ["int8", "qat_int8", "float"],
+        "Numbers of the exported model. qat_int8 fine-tunes the network under "
+        "the rounding of int8 first, with the run's own loss, data and batch "
+        "size.",
+    )
+    flags.DEFINE_integer(
+        "qat_steps", None, "Steps of qat_int8. Default: 300.", lower_bound=1
+    )
+    flags.DEFINE_float(
+        "qat_learning_rate",
+        None,
+        "Learning rate of qat_int8, decayed to 0. Default: 1e-4.",
+    )
+    flags.DEFINE_string(
+        "size",
+        None,
+        "HEIGHTxWIDTH of the input in pixels, multiples of the network's "
+        "output stride. Default: data.eval_size of the configuration.",
+    )
+    flags.DEFINE_enum(
+        "input_type",
+        None,
+        ["int8", "uint8"],
+        "What an int8 model takes: uint8, an image's bytes as they are, or "
+        "int8, the bytes less 128. Default: int8.",
+    )
+    flags.DEFINE_enum(
+        "output",
+        "logits",
+        ["logits", "labels", "full"],
+        "What the model gives: logits at the network's stride, all of which "
+        "can run on an Edge TPU; labels, their argmax at that stride; or full, "
+        "labels at the input's size. The argmax, and the resize of full, run "
+        "on the CPU of an Edge TPU's host: labels and full are for phones.",
+    )
+    flags.DEFINE_integer(
+        "calibration_images",
+        None,
+        "How many training images the activations' ranges are taken from. "
+        "Default: 50, or all of a smaller split.",
+        lower_bound=1,
+    )
+    flags.DEFINE_enum(
+        "calibration_sampling",
+        "even",
+        ["even", "boundary"],
+        "Which images: spread evenly over the split, or of every few "
+        "neighbours the one with the most boundaries between classes.",
+    )
+    flags.DEFINE_integer(
+        "max_images",
+        None,
+        "Evaluate on the first so many images only. Default: all.",
+        lower_bound=1,
+    )
+    flags.DEFINE_float(
+        "max_miou_drop",
+        None,
+        "Points of mIoU that the export may lose on the images evaluated. One "
+        "that loses more is kept in rejected/ below --output_dir, an earlier "
+        "export stays, and the exit status is not 0.",
+    )
+    flags.DEFINE_float(
+        "max_mbf_drop", None, "The same for points of mBF at 0.75 %."
+    )
+    flags.DEFINE_integer(
+        "sqnr_images",
+        8,
+        "Evaluation images for the signal to noise of each int8 operator; 0 "
+        "for none. 8 take a third of what calibrating on 50 takes.",
+        lower_bound=0,
+    )
+    flags.DEFINE_string(
+        "edgetpu_compiler",
+        None,
+        "The compiler for the Edge TPU. Default: edgetpu_compiler on PATH; "
+        "without one, nothing is compiled.",
+    )
+    flags.DEFINE_bool(
+        "require_compile", False, "Fail if there is no edgetpu_compiler."
+    )
 
 
 def parse_size(text):
@@ -158,14 +164,16 @@ def parse_size(text):
 
 
 def main(_):
-    size = parse_size(_SIZE.value)
-    gates = Gates(_MAX_MIOU_DROP.value, _MAX_MBF_DROP.value)
-    quantization = _QUANTIZATION.value
-    _refuse_given(_OF_INT8, "int8 and qat_int8", quantization != "float")
-    tuning = (_QAT_STEPS, _QAT_LEARNING_RATE)
-    _refuse_given(tuning, "qat_int8", quantization == "qat_int8")
-    program = find_compiler(_EDGETPU_COMPILER.value)
-    if program is None and _REQUIRE_COMPILE.value:
+    values = flags.FLAGS
+    size = parse_size(values.size)
+    gates = Gates(values.max_miou_drop, values.max_mbf_drop)
+    quantization = values.quantization
+    if quantization == "float":
+        _refuse_given(_OF_INT8, "int8 and qat_int8")
+    if quantization != "qat_int8":
+        _refuse_given(_OF_QAT, "qat_int8")
+    program = find_compiler(values.edgetpu_compiler)
+    if program is None and values.require_compile:
         raise UserError(missing_compiler())
     cli.import_tensorflow()
     from deepgbass.export.exporter import RejectedExport, export
@@ -173,19 +181,19 @@ def main(_):
 
     try:
         result = export(
-            _WORKDIR.value,
-            _OUTPUT_DIR.value,
-            data_dir=_DATA_DIR.value,
+            values.workdir,
+            values.output_dir,
+            data_dir=values.data_dir,
             quantization=quantization,
-            calibration_images=_CALIBRATION_IMAGES.value,
-            max_images=_MAX_IMAGES.value,
+            calibration_images=values.calibration_images,
+            max_images=values.max_images,
             size=size,
-            input_type=_INPUT_TYPE.value or "int8",
-            output=_OUTPUT.value,
-            calibration_sampling=_CALIBRATION_SAMPLING.value,
+            input_type=values.input_type or "int8",
+            output=values.output,
+            calibration_sampling=values.calibration_sampling,
             gates=gates,
-            sqnr_images=_SQNR_IMAGES.value,
-            **{f.name: f.value for f in tuning if f.value is not None},
+            sqnr_images=values.sqnr_images,
+            **{k: values[k].value for k in _OF_QAT if values[k].present},
         )
     except RejectedExport as rejected:
         print_summary(rejected.result)
@@ -198,23 +206,24 @@ def main(_):
         predicted=result.preflight.counts,
         description=result.description,
         program=program,
-        require=_REQUIRE_COMPILE.value,
+        require=values.require_compile,
     )
     if compilation is not None:
         print_compilation(compilation)
 
 
-def _refuse_given(holders, of, allowed):
+def _refuse_given(names, of):
     """Refuses flags that say nothing about the quantisation asked for."""
-    for holder in holders:
-        if holder.present and not allowed:
+    for name in names:
+        if flags.FLAGS[name].present:
             raise UserError(
-                f"--{holder.name} is for --quantization={of}, not for "
-                f"--quantization={_QUANTIZATION.value}"
+                f"--{name} is for --quantization={of}, not for "
+                f"--quantization={flags.FLAGS.quantization}"
             )
 
 
 def run():
+    define_flags()
     cli.run(main)
 
 
