@@ -32,6 +32,9 @@ DECODERS = {"DGD-64": "guided", "DLv3D-64": "deeplab_v3plus"}
 def main(_):
     size = tuple(int(n) for n in _SIZE.value)
     cli.import_tensorflow()
+    from deepgbass.export.graph import check_size
+
+    check_size(size, ModelConfig().output_stride)
     models = convert_models(size)
     report(take_turns(models, _RUNS.value), size)
 

@@ -156,6 +156,11 @@ def require_same_network(config, info, workdir):
     _refuse(workdir, differences)
 
 
+def is_same_experiment(found, wanted):
+    """Whether two configurations train the same network the same way."""
+    return not _differences(found, wanted, ("model", "data", "loss", "train"))
+
+
 def _refuse(workdir, differences):
     if differences:
         raise UserError(

@@ -193,7 +193,9 @@ def test_a_checkpoint_of_another_network_is_named(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_calibration_by_boundaries_needs_labels(trained, tmp_path, monkeypatch):
+def test_a_set_without_labels_is_refused_at_once(
+    trained, tmp_path, monkeypatch
+):
     workdir, data_dir = trained
     unlabelled = tmp_path / "unlabelled"
     unlabelled.mkdir()

@@ -321,9 +321,14 @@ def test_slices():
 
 
 def test_packs_and_pads_leave_the_batch_alone():
-    for axis, verdict in ((0, "cpu"), (1, "mapped")):
+    for axis, verdict in (
+        (0, "cpu"),
+        (-3, "cpu"),
+        (1, "mapped"),
+        (-2, "mapped"),
+    ):
         b = Builder()
-        shape = (2, 1, 4) if axis == 0 else (1, 2, 4)
+        shape = (2, 1, 4) if verdict == "cpu" else (1, 2, 4)
         b.op(
             "PACK",
             [b.image(1, 4), b.image(1, 4)],

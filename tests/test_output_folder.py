@@ -16,6 +16,7 @@ from deepgbass.export.output_folder import (
 )
 
 CONFIG = tiny_config()
+NAMES = ("road", "car")
 NAME = "model_int8.tflite"
 
 
@@ -26,6 +27,7 @@ def write_export(folder, content="new", config=CONFIG):
         (folder / NAME).with_suffix(suffix).write_text(content)
     description = {
         "config": json.loads(config.to_json()),
+        "dataset": {"class_names": list(NAMES)},
         "input": {"size": list(SIZE)},
         "output": {"content": "logits"},
         "of": content,
@@ -35,16 +37,20 @@ def write_export(folder, content="new", config=CONFIG):
 
 
 def test_an_earlier_export_may_be_replaced_and_no_other(tmp_path):
-    refuse_other_model(tmp_path / "absent", CONFIG, SIZE, "logits")
+    refuse_other_model(tmp_path / "absent", CONFIG, NAMES, SIZE, "logits")
     folder = write_export(tmp_path / "out")
     # What the compiler made of it belongs to it, and so does what failed.
     (folder / "model_int8_edgetpu.tflite").write_text("compiled")
     write_export(folder / REJECTED, config=tiny_config(seed=5))
-    refuse_other_model(folder, CONFIG, SIZE, "logits")
+    refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits")
+    # What decides no weights may have changed since.
+    calm = tiny_config(log_every=7)
+    refuse_other_model(folder, calm, NAMES, SIZE, "logits")
     others = [
-        (tiny_config(seed=5), SIZE, "logits"),
-        (CONFIG, (64, 64), "logits"),
-        (CONFIG, SIZE, "labels"),
+        (tiny_config(seed=5), NAMES, SIZE, "logits"),
+        (CONFIG, ("road", "tree"), SIZE, "logits"),
+        (CONFIG, NAMES, (64, 64), "logits"),
+        (CONFIG, NAMES, SIZE, "labels"),
     ]
     for wanted in others:
         with pytest.raises(UserError, match=f"holds another model .{NAME}"):
@@ -59,7 +65,7 @@ def test_a_model_of_which_nobody_knows_is_not_replaced(tmp_path, text):
     if text:
         description.write_text(text)
     with pytest.raises(UserError, match="choose another folder or remove it"):
-        refuse_other_model(folder, CONFIG, SIZE, "logits")
+        refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits")
 
 
 def test_the_model_comes_last(tmp_path, monkeypatch):
@@ -91,3 +97,9 @@ def test_a_rejected_export_goes_once_one_has_passed(tmp_path):
     discard_rejected(path)
     assert not (folder / REJECTED).exists()
     assert path.read_text() == "new"
+
+
+def test_a_file_in_the_folder_s_place_is_named(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match="out is a file"):
+        refuse_other_model(tmp_path / "out", CONFIG, NAMES, SIZE, "logits")

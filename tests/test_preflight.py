@@ -2,15 +2,21 @@
 
 import json
 
+import numpy as np
 import pytest
+from absl import flags
 from conftest import defined_flags
 from tflite_files import Builder
 
+from deepgbass.configs import ModelConfig
 from deepgbass.errors import UserError
+from deepgbass.experiment import make_model
 from deepgbass.export import preflight as command
+from deepgbass.export.graph import export_graph
 from deepgbass.export.op_judgement import DATA_TYPE, MORE_THAN_ONE
 from deepgbass.export.preflight import NOT_QUANTIZED, preflight
 from deepgbass.export.preflight_text import as_text
+from deepgbass.export.tflite import to_float, to_int8
 from deepgbass.export.tflite_graph import COMPILED_OP, read_graph
 
 PAIRS = (
@@ -166,6 +172,42 @@ def test_a_fatal_operator_maps_nothing_and_leads_the_report():
     text = as_text(report)
     assert "Didn't find op for builtin opcode 'TILE' version '3'" in text
     assert "will fail" in text and "Ends the subgraph" not in text
+    assert "If these were replaced" in text
+
+
+def test_what_is_behind_a_fatal_operator_would_be_mapped_without_it():
+    b = Builder()
+    b.convolution(b.unary("TILE", b.convolution(b.image()), version=3))
+    report = preflight(b.content())
+    assert verdicts(report) == ["mapped", "fatal", "mapped"]
+    assert report.mapped == 0 and not report.root_causes
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--json=other.tflite"], "other.tflite names a model"),
+        (["--json=/proc/none/x.json"], "--json=/proc/none cannot be written"),
+    ],
+)
+def test_a_report_goes_over_no_model_and_where_it_can_be(
+    words, message, monkeypatch
+):
+    monkeypatch.setattr(command, "preflight", lambda _: pytest.fail("late"))
+    with defined_flags(command), pytest.raises(UserError, match=message):
+        argv = flags.FLAGS(["preflight", *words, "model.tflite"])
+        command.main(argv)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", ["guided", "deeplab_v3plus"])
+def test_our_networks_map_whole_at_the_size_of_cityscapes_crops(decoder):
+    size = (512, 1024)
+    config = ModelConfig(decoder=decoder, decoder_channels=64)
+    graph = export_graph(make_model(config, 19, size, 1))
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    report = preflight(to_int8(to_float(graph), [image]))
+    assert report.all_mapped and report.subgraphs == 1
 
 
 def test_an_open_batch_is_explained():

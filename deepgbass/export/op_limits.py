@@ -179,7 +179,8 @@ def _softmax(context):
 
 
 def _pack(context):
-    if context.op.options.get("Axis", 0) == 0:  # [doc]
+    rank = len(context.outputs[0].shape)
+    if context.op.options.get("Axis", 0) in (0, -rank):  # [doc]
         return cpu("it packs along the batch")
     return None
 

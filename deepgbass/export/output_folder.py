@@ -5,6 +5,7 @@ import os
 
 from deepgbass.configs import ExperimentConfig
 from deepgbass.errors import UserError
+from deepgbass.experiment import is_same_experiment
 
 # Where an export is kept that its gates did not let pass.
 REJECTED = "rejected"
@@ -12,12 +13,13 @@ REJECTED = "rejected"
 SUFFIXES = (".tflite", ".json", ".fidelity.json", ".preflight.json")
 
 
-def refuse_other_model(folder, config, size, output):
+def refuse_other_model(folder, config, class_names, size, output):
     """Makes sure that an export replaces none but its own earlier ones.
 
     Args:
         folder: Path, of `--output_dir`; need not exist.
         config: `ExperimentConfig` of the network.
+        class_names: tuple of str.
         size: (height, width) of the input.
         output: one of `description.OUTPUTS`.
 
@@ -25,14 +27,17 @@ def refuse_other_model(folder, config, size, output):
         UserError: it holds a model that differs in one of these, or of which
             nobody knows.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--output_dir={folder} is a file, not a folder")
     for path in sorted(folder.glob("*.tflite")):
         # What the compiler made of a model belongs to it.
         source = path.with_stem(path.stem.removesuffix("_edgetpu"))
         try:
             found = json.loads(source.with_suffix(".json").read_text())
-            settings = json.dumps(found["config"])
+            there = ExperimentConfig.from_json(json.dumps(found["config"]))
             same = (
-                ExperimentConfig.from_json(settings) == config
+                is_same_experiment(there, config)
+                and tuple(found["dataset"]["class_names"]) == class_names
                 and tuple(found["input"]["size"]) == size
                 and found["output"]["content"] == output
             )

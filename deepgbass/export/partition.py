@@ -18,7 +18,7 @@ class Partition:
 
     Attributes:
         mapped: frozenset of those in the subgraph; those about which the
-            rules are uncertain are taken to be in it.
+            rules are uncertain, and fatal ones, are taken to be in it.
         frontier: tuple of those that end it: left to the CPU by themselves,
             and fed by the subgraph.
         front: tuple of those left to the CPU in front of it.
@@ -45,7 +45,9 @@ def first_partition(graph: Graph, judgements: list[Judgement]) -> Partition:
     for op, judgement in zip(graph.operators, judgements, strict=True):
         cut_by = min((cut[i] for i in op.inputs if i in cut), default=None)
         is_fed = any(i in fed for i in op.inputs)
-        supported = judgement.verdict in ("mapped", "uncertain")
+        # A fatal one cuts nothing off: without it nothing is divided at all,
+        # and replaced it would be mapped.
+        supported = judgement.verdict != "cpu"
         if supported and cut_by is None:
             mapped.add(op.index)
             is_fed = True

@@ -11,9 +11,12 @@ strands. A file that was compiled already is read: what stayed on the CPU, and
 what the compiled part needs. --json has every operator.
 """
 
+import pathlib
+
 from absl import app, flags
 
 from deepgbass.commands import cli
+from deepgbass.errors import UserError
 from deepgbass.export.edgetpu_package import read_package
 from deepgbass.export.footprint import measure
 from deepgbass.export.latency import estimate, estimate_compiled
@@ -27,7 +30,7 @@ from deepgbass.export.partition import (
 from deepgbass.export.preflight_report import Prediction, PreflightReport
 from deepgbass.export.preflight_text import as_text
 from deepgbass.export.tflite_graph import COMPILED_OP, read_graph
-from deepgbass.files import write_atomic
+from deepgbass.files import require_writable, write_atomic
 
 NOT_QUANTIZED = "Model not quantized"
 # Enough to see the kinds of trouble; each costs a pass over the graph.
@@ -181,11 +184,20 @@ def define_flags():
 def main(argv):
     if len(argv) != 2:
         raise app.UsageError("name one .tflite file after the flags")
+    if flags.FLAGS.json:
+        _require_json(flags.FLAGS.json)
     report = preflight(argv[1])
     print(as_text(report))
     if flags.FLAGS.json:
         write_atomic(flags.FLAGS.json, report.to_json())
         print(f"Every operator: {flags.FLAGS.json}")
+
+
+def _require_json(path):
+    """Makes sure that a report can be written there, and over no model."""
+    if pathlib.Path(path).suffix == ".tflite":
+        raise UserError(f"--json={path} names a model; choose another file")
+    require_writable(pathlib.Path(path).parent, "json")
 
 
 def run():

@@ -50,10 +50,16 @@ def headline(report: PreflightReport) -> str:
 def _table(report):
     """Operators in the layout of the compiler's log."""
     counts = collections.Counter((p.name, _status(p)) for p in report.operators)
-    return [f"{'Operator':<31}{'Count':<11}Status"] + [
-        f"{name:<30} {count:<10} {status}"
-        for (name, status), count in sorted(counts.items())
-    ]
+    # Nothing is mapped beside a fatal operator.
+    title = ["If these were replaced:", ""] if report.fatal else []
+    return (
+        title
+        + [f"{'Operator':<31}{'Count':<11}Status"]
+        + [
+            f"{name:<30} {count:<10} {status}"
+            for (name, status), count in sorted(counts.items())
+        ]
+    )
 
 
 def _status(prediction: Prediction):

@@ -24,8 +24,9 @@ def measure_ranges(content, inputs):
     """Runs a float model and measures what its operators give.
 
     Args:
-        content: bytes of a float `.tflite` file with one input.
-        inputs: iterable of float32 arrays of the input's shape, at least one.
+        content: bytes of a float `.tflite` file.
+        inputs: iterable of float32 arrays of the input's shape, at least one;
+            of tuples of them for a model with several inputs.
 
     Returns:
         dict of tensor index -> (low, high), 0 among them, for the outputs of
@@ -41,7 +42,7 @@ def measure_ranges(content, inputs):
         experimental_preserve_all_tensors=True,
     )
     interpreter.allocate_tensors()
-    (source,) = interpreter.get_input_details()
+    sources = interpreter.get_input_details()
     dtypes = {d["index"]: d["dtype"] for d in interpreter.get_tensor_details()}
     measured = {
         index: []
@@ -50,7 +51,9 @@ def measure_ranges(content, inputs):
         if dtypes[index] == np.float32
     }
     for values in inputs:
-        interpreter.set_tensor(source["index"], values)
+        given = values if isinstance(values, tuple) else (values,)
+        for source, value in zip(sources, given, strict=True):
+            interpreter.set_tensor(source["index"], value)
         interpreter.invoke()
         for index, ranges in measured.items():
             ranges.append(_range(interpreter.get_tensor(index)))
