@@ -36,7 +36,6 @@ CONFIG = tiny_config(
     keep_best=2,
     deterministic=True,
     ema_decay=0.9,
-    accumulate=2,
 )
 CONFIG = dataclasses.replace(
     CONFIG, data=dataclasses.replace(CONFIG.data, crop_size=(20, 24))

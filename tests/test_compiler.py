@@ -100,7 +100,9 @@ def test_a_compilation_leaves_model_logs_and_comparison(fake, model):
     assert record["comparison"] == result.comparison
     assert (model.parent / "model_int8_edgetpu.log").read_text() == PARTIAL
 
-    compiled = read_description(result.path).values["compiled"]
+    values = read_description(result.path).values
+    assert values["preflight"]["basis"] == "read from the compiled model"
+    compiled = values["compiled"]
     assert compiled["on_tpu"] == 5 and compiled["subgraphs"] == 1
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     assert compiled["source_sha256"] == digest

@@ -235,6 +235,13 @@ def test_a_float_model_is_all_of_an_unsupported_type():
     assert any(NOT_QUANTIZED in note for note in report.notes)
 
 
+def test_bytes_without_a_scale_are_noted():
+    b = Builder()
+    b.convolution(b.image(quantization=None))
+    (note,) = preflight(b.content()).notes
+    assert note.startswith("1 int8") and NOT_QUANTIZED in note
+
+
 def test_further_graphs_are_noted():
     b = Builder()
     b.convolution(b.image())

@@ -28,6 +28,7 @@ from deepgbass.export.bounded_process import run_bounded
 from deepgbass.export.compiler_faults import Fault
 from deepgbass.export.compiler_log import CompilerLog, compare, parse_log
 from deepgbass.export.description import write_described
+from deepgbass.export.preflight import preflight
 from deepgbass.files import (
     require_writable,
     temporary_folder,
@@ -169,9 +170,11 @@ def compile_model(
     if description is None:
         write_atomic(compiled, result)
     else:
-        write_described(
-            compiled, result, {**description, "compiled": _summary(log, source)}
-        )
+        of_result = {
+            "compiled": _summary(log, source),
+            "preflight": preflight(result).summary(),
+        }
+        write_described(compiled, result, {**description, **of_result})
     _write_log(compiled.with_suffix(".log"), output, record)
     failed.unlink(missing_ok=True)
     pathlib.Path(f"{failed}.json").unlink(missing_ok=True)

@@ -133,7 +133,8 @@ def _support(context):
             return None
         return cpu("it lacks an input or an output")
     return cpu(
-        "a custom operator"
+        "a custom operator; one that the compiler's own TFLite does not know"
+        " even ends the compilation"
         if context.op.custom
         else "not in the compiler's table",
         NOT_SUPPORTED,

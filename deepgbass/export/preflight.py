@@ -140,6 +140,15 @@ def _notes(graph):
             f"{graph.other_graphs} more graphs (branches or loops) are not"
             " judged; what they compute stays on the CPU"
         )
+    without = sum(
+        t.dtype in ("int8", "uint8") and not (t.scales or t.constant)
+        for t in graph.tensors
+    )
+    if without:
+        notes.append(
+            f"{without} int8 or uint8 tensors have no scale; the compiler may"
+            f' refuse the whole model: "{NOT_QUANTIZED}"'
+        )
     if not any(t.dtype in ("int8", "uint8") for t in graph.tensors):
         notes.append(
             "no tensor is int8 or uint8; the compiler may refuse the whole"
