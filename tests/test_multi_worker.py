@@ -14,7 +14,7 @@ from tiny import write_tiny
 
 from deepgbass.history import read_curves
 
-STEPS, KILLED_AT = 400, 25
+STEPS, KILLED_AT = 160, 25
 # docs/distributed.md promises this, from the loss to the end of the others.
 LIMIT = 30
 
