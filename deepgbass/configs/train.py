@@ -110,7 +110,7 @@ class TrainConfig:
         check(
             0 <= self.warmup_steps < self.steps,
             "warmup_steps",
-            f"from 0 up to train.steps = {self.steps}, which it is below",
+            f"from 0 to below train.steps = {self.steps}",
         )
         check(self.init_weights != "", "init_weights", "none or a path")
         check(
