@@ -21,6 +21,16 @@ from deepgbass.progress import console
 
 _LOCK = ".training"
 
+# What a training writes to its work directory: files that a killed one may
+# leave half written.
+_WRITTEN = (
+    "config.json",
+    "dataset.json",
+    "history.jsonl",
+    "report.html",
+    "verified.json",
+)
+
 
 def checkpoint_dir(workdir):
     return pathlib.Path(workdir) / "checkpoints"
@@ -88,7 +98,8 @@ def record_scores(workdir, step, scores):
 def alone(workdir):
     """Holds a work directory, made if absent, for one training.
 
-    A folder that is empty afterwards is removed.
+    What a killed one left half written is cleared away. A folder that is
+    empty afterwards is removed.
 
     Raises:
         UserError: another training is at work, or it cannot be written.
@@ -104,6 +115,8 @@ def alone(workdir):
         ) from None
     try:
         with lock:
+            for name in _WRITTEN:
+                remove_temporaries(workdir, name)
             yield
     finally:
         with contextlib.suppress(OSError):

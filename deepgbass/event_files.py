@@ -4,7 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
-from deepgbass.files import atomic_path
+from deepgbass.files import atomic_path, remove_temporaries
 
 
 def drop_events(folder, step, evaluated=True):
@@ -18,6 +18,7 @@ def drop_events(folder, step, evaluated=True):
         evaluated: False to remove also those of `step` whose tag begins with
             "eval/".
     """
+    remove_temporaries(folder)
     for path in sorted(pathlib.Path(folder).glob("events.out.tfevents.*")):
         events = list(_events(path))
         kept = [

@@ -99,12 +99,16 @@ def remove_folder(path):
         os.rename(path, folder / "removed")
 
 
-def remove_temporaries(folder):
+def remove_temporaries(folder, name="*"):
     """Removes what killed processes left of the above in a folder.
 
     Nobody else may be writing to the folder.
+
+    Args:
+        folder: str or Path.
+        name: of the file or folder that was to be, or a pattern.
     """
-    for path in pathlib.Path(folder).glob(".*.tmp"):
+    for path in pathlib.Path(folder).glob(f".{name}.*.tmp"):
         if path.is_dir():
             shutil.rmtree(path)
         else:

@@ -255,6 +255,16 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(
             pass
 
 
+def test_what_a_killed_training_left_half_written_is_cleared(tmp_path):
+    for name in ("config.json", ".config.json.x.tmp", ".report.html.y.tmp"):
+        (tmp_path / name).touch()
+    (tmp_path / ".metrics.json.z.tmp").touch()  # An evaluation's.
+    with alone(tmp_path):
+        pass
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".metrics.json.z.tmp", "config.json"]
+
+
 def test_one_training_at_a_time(tmp_path):
     with alone(tmp_path / "run"):
         with (

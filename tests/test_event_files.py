@@ -33,6 +33,10 @@ def test_what_happens_again_is_dropped(tmp_path, evaluated):
         wanted.remove((4, "eval/miou"))
     assert read(tmp_path) == wanted
     assert len(list(tmp_path.iterdir())) == 1
+    # As if a kill had come while they were dropped.
+    (tmp_path / ".events.out.tfevents.x.tmp").touch()
+    drop_events(tmp_path, 4, evaluated)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_what_stays_is_not_touched_and_a_torn_end_is_no_harm(tmp_path):

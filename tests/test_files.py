@@ -71,6 +71,8 @@ def test_a_folder_is_removed_at_once_with_all_in_it(tmp_path, monkeypatch):
     assert left.name.startswith(".old.") and left.name.endswith(".tmp")
     (tmp_path / ".file.x.tmp").touch()
     (tmp_path / ".mine").touch()
+    remove_temporaries(tmp_path, "file")
+    assert {p.name for p in tmp_path.iterdir()} == {left.name, ".mine"}
     remove_temporaries(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == [".mine"]
 
