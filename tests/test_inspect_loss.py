@@ -37,11 +37,15 @@ def test_unknown_class_is_named():
 
 @pytest.mark.slow
 def test_command_draws_a_run(tmp_path):
-    from deepgbass.training import train
+    from deepgbass.checkpoints import Checkpoints
+    from deepgbass.experiment import claim_workdir, make_model
 
     data = write_tiny(tmp_path / "data")
     config = tiny_config(steps=2)
-    train(config, tmp_path / "run", data)
+    info = DatasetInfo.load(data)
+    claim_workdir(config, info, tmp_path / "run")
+    model = make_model(config.model, info.num_classes, config.data.crop_size)
+    Checkpoints(tmp_path / "run", config).save(2, {"model": model})
     command = [
         *(sys.executable, "-m", "deepgbass.inspect_loss", "--images=1,0"),
         *(f"--workdir={tmp_path}/run", f"--data_dir={data}"),

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
+def one_convolution_and_no_pictures(monkeypatch):
+    monkeypatch.setattr(experiment, "make_model", make_model)
     monkeypatch.setattr(monitor, "Gallery", lambda *_: FakeGallery())
     monkeypatch.setattr(monitor, "report_progress", lambda *_, **__: None)
 
@@ -130,7 +131,6 @@ def test_a_disk_full_of_logs_ends_the_run_and_says_what_is_saved(
         if step == 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(experiment, "make_model", make_model)
     monkeypatch.setattr(History, "write", full)
     with pytest.raises(UserError, match="at step 3 .No space.*step 2 is"):
         train(tiny_config(), tmp_path / "run", data_dir)
@@ -140,7 +140,6 @@ def test_a_disk_full_of_logs_ends_the_run_and_says_what_is_saved(
 def test_an_evaluation_that_was_cut_short_happens_again(
     data_dir, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(experiment, "make_model", make_model)
     config, workdir = tiny_config(eval_every=3), tmp_path / "run"
     measured = []
 
