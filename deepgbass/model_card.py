@@ -11,6 +11,7 @@ the trainings that the model is one of.
 """
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import textwrap
@@ -79,14 +80,23 @@ def _config(values):
     return ExperimentConfig.from_json(json.dumps(values["config"]))
 
 
-def _shown_config(values):
-    """The configuration without the folder of the initial weights."""
+def published(values):
+    """A description for others: without the folder of the initial weights.
+
+    Args:
+        values: dict of a `ModelDescription`.
+
+    Returns:
+        dict.
+    """
     config = _config(values)
-    if config.train.init_weights is None:
-        return config
-    name = pathlib.Path(config.train.init_weights).name
-    train = dataclasses.replace(config.train, init_weights=name)
-    return dataclasses.replace(config, train=train)
+    if config.train.init_weights is not None:
+        name = pathlib.Path(config.train.init_weights).name
+        train = dataclasses.replace(config.train, init_weights=name)
+        config = dataclasses.replace(config, train=train)
+    text = config.to_json()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return values | {"config": json.loads(text), "config_sha256": digest}
 
 
 def _paragraph(text):
@@ -143,7 +153,7 @@ def _metrics(values, row):
 def _data(values):
     name = values["dataset"]["name"]
     note = _LICENCES.get(name, f"See the terms of {name}.")
-    config = _shown_config(values)
+    config = _config(values)
     start = "random weights"
     if config.train.init_weights:
         start = f"{config.train.init_weights} ({config.train.init_parts})"
@@ -186,7 +196,7 @@ def _origin(values):
     return f"""## How it was made
 
 ```
-{summary.effective(_shown_config(values))}
+{summary.effective(_config(values))}
 ```
 
 {_paragraph(f"Step {values['step']}; {versions}.")}
@@ -244,11 +254,13 @@ def main(argv):
     if values.table:
         table = read_table(values.table)
         row = find_row(table, values.row, _config(description.values))
+    inside = published(description.values)
+    description = dataclasses.replace(description, values=inside)
     content = path.read_bytes()
     card = model_card(description, len(content), path.name, row)
     require_writable(values.output_dir)
     folder = pathlib.Path(values.output_dir)
-    write_described(folder / path.name, content, description.values)
+    write_described(folder / path.name, content, inside)
     write_atomic(folder / "README.md", card)
     print(f"{folder}: {len(content) / 1e6:.2f} MB, {path.name}, README.md")
 
