@@ -193,13 +193,21 @@ def _limits(values):
 
 def _origin(values):
     versions = ", ".join(f"{k} {v}" for k, v in values["versions"].items())
+    tuned = ""
+    if "qat" in values:
+        tuned = f"""
+            Then {values["qat"]["steps"]} steps of fine-tuning under the
+            rounding of int8, from a rate of
+            {values["qat"]["learning_rate"]:g}; they are also more training,
+            which is why int8 may be above float.
+        """
     return f"""## How it was made
 
 ```
 {summary.effective(_config(values))}
 ```
 
-{_paragraph(f"Step {values['step']}; {versions}.")}
+{_paragraph(f"Step {values['step']}. {tuned} With {versions}.")}
 """
 
 

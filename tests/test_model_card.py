@@ -52,11 +52,17 @@ def test_the_card_says_what_its_reader_must_know():
         "## Intended use",
         # The least first; a class that was not measured is not among them.
         "Least IoU (int8): pole 10.0 %, road 90.0 %.",
-        "Step 5600; python 3.11.",
+        "Step 5600. With python 3.11.",
     ):
         assert words in " ".join(card.split()), words
     # Where the file lay is nobody else's business.
     assert "some/" not in card + json.dumps(inside)
+
+
+def test_fine_tuning_is_told():
+    tuned = describe(qat={"steps": 300, "learning_rate": 1e-4})
+    card = " ".join(model_card.model_card(tuned, 1, "m.tflite").split())
+    assert "Then 300 steps of fine-tuning" in card and "0.0001" in card
 
 
 def test_several_seeds_and_costs_come_from_the_table(tmp_path):
