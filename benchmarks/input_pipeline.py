@@ -147,7 +147,7 @@ class Step:
         import tensorflow as tf
 
         from deepgbass.experiment import make_loss, make_model
-        from deepgbass.optimization import make_optimizer
+        from deepgbass.training.optimization import make_optimizer
 
         model = make_model(config.model, num_classes, config.data.crop_size)
         loss, optimizer = make_loss(config.loss), make_optimizer(config.train)

@@ -95,7 +95,7 @@ def make_steps(names):
 
     from deepgbass.configs import ExperimentConfig, LossConfig
     from deepgbass.experiment import make_loss, make_model
-    from deepgbass.optimization import make_optimizer
+    from deepgbass.training.optimization import make_optimizer
 
     config = ExperimentConfig()
     height, width = (int(pixels) for pixels in _SIZE.value)

@@ -2,7 +2,7 @@
 
 python benchmarks/train_loop.py [--input=memory|records] [--rounds=25]
 
-Runs `deepgbass.training.train` with all it does by default (metrics, logs,
+Runs `deepgbass.training.loop.train` with all it does by default (metrics, logs,
 TensorBoard, checkpoints, the report under way), and a bare compiled step of
 the same network, loss and optimiser on the same batch in memory. Both take
 turns in one process: the loop asks for a batch, and while it waits the bare
@@ -71,7 +71,7 @@ def main(_):
         ]
     )
     cli.import_tensorflow()
-    from deepgbass import training
+    from deepgbass.training import loop as training
 
     alternation = Alternation(training.distributed_batches, config)
     # The loop takes its batches from here.
@@ -159,7 +159,7 @@ class Alternation:
         import tensorflow as tf
 
         from deepgbass.experiment import make_loss, make_model
-        from deepgbass.optimization import make_optimizer
+        from deepgbass.training.optimization import make_optimizer
 
         config = self._config
         model = make_model(config.model, num_classes, config.data.crop_size)

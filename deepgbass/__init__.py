@@ -43,8 +43,8 @@ _PUBLIC = {
     "ExperimentConfig": "deepgbass.configs",
     "PRESETS": "deepgbass.presets",
     "get_config": "deepgbass.presets",
-    "evaluate": "deepgbass.evaluation",
-    "load_predictor": "deepgbass.predictors",
+    "evaluate": "deepgbass.evaluation.evaluator",
+    "load_predictor": "deepgbass.evaluation.predictors",
     "UserError": "deepgbass.errors",
 }
 

@@ -226,7 +226,7 @@ def _is_result(path):
 
 def _compare(paths, models, scales):
     """Compares two results, those of models being measured first."""
-    from deepgbass.compare_evaluations import (
+    from deepgbass.evaluation.compare_evaluations import (
         compare_folders,
         print_comparison,
         short_names,
@@ -253,9 +253,9 @@ def _compare(paths, models, scales):
 def _evaluate(models, names, scales):
     """Evaluates models, folder -> path, and prints their tables."""
     cli.import_tensorflow()
-    from deepgbass.candidate import open_candidate
-    from deepgbass.run_tables import print_metrics
-    from deepgbass.stored_evaluation import Options, evaluate_into
+    from deepgbass.evaluation.candidate import open_candidate
+    from deepgbass.evaluation.stored_evaluation import Options, evaluate_into
+    from deepgbass.reports.run_tables import print_metrics
 
     values = flags.FLAGS
     options = Options(

@@ -3,8 +3,6 @@
 import dataclasses
 import pathlib
 
-from deepgbass import checkpoint_files, checkpoints
-from deepgbass.averaging import WeightAverage
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
@@ -14,6 +12,8 @@ from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
 from deepgbass.models import build_model
+from deepgbass.training import checkpoint_files, checkpoints
+from deepgbass.training.averaging import WeightAverage
 
 _VERIFIED = "verified.json"
 

@@ -116,12 +116,16 @@ def main(argv):
     import tensorflow as tf
 
     from deepgbass.configs import load_config
+    from deepgbass.evaluation.predictors import configured
     from deepgbass.experiment import make_loss, open_split, restore_model
     from deepgbass.files import atomic_path
     from deepgbass.letterbox import letterbox
-    from deepgbass.loss_maps import loss_figure, loss_maps, loss_pictures
-    from deepgbass.predictors import configured
     from deepgbass.progress import console, track
+    from deepgbass.reports.loss_maps import (
+        loss_figure,
+        loss_maps,
+        loss_pictures,
+    )
 
     workdir = pathlib.Path(flags.FLAGS.workdir)
     config = load_config(workdir)

@@ -25,7 +25,7 @@ from deepgbass.configs import ExperimentConfig, summary
 from deepgbass.errors import UserError
 from deepgbass.export.description import read_description, write_described
 from deepgbass.files import require_writable, write_atomic
-from deepgbass.run_tables import markdown_table
+from deepgbass.reports.run_tables import markdown_table
 
 # What may be done with weights that were trained on a data set; more is said
 # in docs/datasets.md and datasets/README.md.

@@ -36,8 +36,13 @@ from deepgbass.errors import UserError
 from deepgbass.files import require_writable
 from deepgbass.frames import check_header, find_images, load_image
 from deepgbass.progress import track
+from deepgbass.reports.visualize import (
+    draw_borders,
+    overlay,
+    save_png,
+    side_by_side,
+)
 from deepgbass.video import VideoSource, is_video, write_video
-from deepgbass.visualize import draw_borders, overlay, save_png, side_by_side
 
 VIEWS = ("overlay", "side_by_side")
 LABELS = ("train_ids", "dataset_ids")
@@ -215,7 +220,7 @@ def _load(model):
             f"--model={path} is neither a .tflite file nor a work directory"
         )
     cli.import_tensorflow()
-    from deepgbass.predictors import load_predictor
+    from deepgbass.evaluation.predictors import load_predictor
 
     return load_predictor(path)
 

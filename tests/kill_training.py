@@ -24,8 +24,10 @@ from fake_meter import FakeGallery, FakeMeter
 from kill_conversion import in_child
 from tiny import tiny_config
 
-from deepgbass import checkpoints, experiment, monitor, training
+from deepgbass import experiment
 from deepgbass.keras_api import keras
+from deepgbass.training import checkpoints, monitor
+from deepgbass.training import loop as training
 
 CONFIG = tiny_config(
     steps=120,

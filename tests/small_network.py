@@ -10,8 +10,8 @@ from deepgbass.configs import TrainConfig
 from deepgbass.keras_api import keras
 from deepgbass.layers.conv import ConvStyle, conv_bn
 from deepgbass.losses import IgnoreCrossentropy
-from deepgbass.precision import network_precision
-from deepgbass.train_step import TrainStep
+from deepgbass.training.precision import network_precision
+from deepgbass.training.train_step import TrainStep
 
 _STYLE = ConvStyle(0.5, 1e-3, stddev=0.3, depthwise_stddev=0.3)
 

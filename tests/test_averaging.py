@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 from small_network import small_network
 
-from deepgbass.averaging import WeightAverage
+from deepgbass.training.averaging import WeightAverage
 
 
 def test_it_is_the_exponential_average_of_the_weights():

@@ -10,10 +10,11 @@ from conftest import ROOT
 from image_files import encode, random_image, random_label
 from tiny import SIZE, tiny_config
 
-from deepgbass import experiment, training
+from deepgbass import experiment
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.tfrecord import Example, write_split
 from deepgbass.errors import UserError
+from deepgbass.training import loop as training
 
 RNG = np.random.default_rng(0)
 IMAGE, LABEL = random_image(RNG, *SIZE), random_label(RNG, *SIZE)

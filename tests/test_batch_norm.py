@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_network import small_batch, small_config, small_network
 
-from deepgbass.batch_norm import (
+from deepgbass.training.batch_norm import (
     MovingStatistics,
     averaging_over,
     batch_norm_warning,

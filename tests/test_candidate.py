@@ -13,12 +13,12 @@ from edgetpu_stand_in import (
 from tflite_files import Builder
 from tiny import tiny_config
 
-from deepgbass.candidate import open_candidate
-from deepgbass.checkpoints import Checkpoints
 from deepgbass.data.synthetic import SYNTHETIC
 from deepgbass.errors import UserError
+from deepgbass.evaluation.candidate import open_candidate
 from deepgbass.experiment import claim_workdir, make_model
 from deepgbass.export.description import write_described
+from deepgbass.training.checkpoints import Checkpoints
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
 

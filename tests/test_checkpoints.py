@@ -12,9 +12,10 @@ import pytest
 import tensorflow as tf
 from tiny import tiny_config
 
-from deepgbass import checkpoint_files, checkpoints, files
-from deepgbass.checkpoints import Checkpoints, alone, find
+from deepgbass import files
 from deepgbass.errors import UserError
+from deepgbass.training import checkpoint_files, checkpoints
+from deepgbass.training.checkpoints import Checkpoints, alone, find
 
 
 class Network(tf.Module):

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 from free_ports import free_addresses
 
-from deepgbass.cluster import Cluster, check_strategy, read_cluster
 from deepgbass.errors import UserError
+from deepgbass.training.cluster import Cluster, check_strategy, read_cluster
 
 TWO = ["a:1", "b:2"]
 
@@ -135,6 +135,7 @@ def test_a_port_that_is_taken_is_named():
 
 def test_nothing_of_it_needs_tensorflow():
     code = (
-        "import deepgbass.cluster, sys; assert 'tensorflow' not in sys.modules"
+        "import deepgbass.training.cluster, sys; "
+        "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -5,15 +5,15 @@ import json
 import pytest
 from stored_results import COUNT, write_results
 
-from deepgbass import comparison
-from deepgbass.compare_evaluations import (
+from deepgbass.errors import UserError
+from deepgbass.evaluation import comparison
+from deepgbass.evaluation.compare_evaluations import (
     Comparison,
     compare_folders,
     print_comparison,
     short_names,
 )
-from deepgbass.comparison import Difference
-from deepgbass.errors import UserError
+from deepgbass.evaluation.comparison import Difference
 
 
 def test_the_perfect_network_wins_everywhere(tmp_path, capsys):

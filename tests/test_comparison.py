@@ -5,9 +5,9 @@ import pytest
 from label_pairs import random_pair
 from scipy.stats import binom
 
-from deepgbass import comparison
-from deepgbass.comparison import Measured, compare, measured, scores
 from deepgbass.errors import UserError
+from deepgbass.evaluation import comparison
+from deepgbass.evaluation.comparison import Measured, compare, measured, scores
 from deepgbass.metrics.boundary_f1 import BoundaryF1
 from deepgbass.metrics.mean_iou import MeanIoU
 

@@ -8,10 +8,15 @@ import tensorflow as tf
 from tiny import SIZE, tiny_config, write_tiny
 
 from deepgbass.data.pipeline import load_dataset, training_batches
-from deepgbass.diagnosis import Guard, broken_step, explain, step_images
-from deepgbass.dropout import DropoutSeed
 from deepgbass.keras_api import keras
+from deepgbass.layers.dropout import DropoutSeed
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
+from deepgbass.training.diagnosis import (
+    Guard,
+    broken_step,
+    explain,
+    step_images,
+)
 
 CLASSES = 6
 NAMES = ["first.png", "second.png"]

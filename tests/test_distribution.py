@@ -16,9 +16,9 @@ from gray_set import write_gray_set
 from tiny import tiny_config
 from worker import GRAY, GRAY_CONFIG, train
 
-from deepgbass import distribution
 from deepgbass.data import pipeline
 from deepgbass.errors import UserError
+from deepgbass.training import distribution
 
 # docs/distributed.md promises this, from the loss to the end of the others.
 LIMIT = 30

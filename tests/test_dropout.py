@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deepgbass.dropout import DropoutSeed
 from deepgbass.keras_api import keras
+from deepgbass.layers.dropout import DropoutSeed
 
 ONES = np.ones((4, 6, 6, 5), np.float32)
 

@@ -41,7 +41,7 @@ def test_the_name_is_the_function_in_every_order_of_import(order):
     code = (
         f"{ORDERS[order]}; import deepgbass, sys; "
         "assert deepgbass.evaluate is evaluate; "
-        "assert evaluate.__module__ == 'deepgbass.evaluation'; "
+        "assert evaluate.__module__ == 'deepgbass.evaluation.evaluator'; "
         "assert sys.modules['deepgbass.evaluate'].main; "
         "print('tensorflow' in sys.modules)"
     )

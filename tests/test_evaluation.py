@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from label_pairs import random_pair
 
-from deepgbass import evaluation
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
-from deepgbass.evaluation import evaluate
+from deepgbass.evaluation import evaluator as evaluation
+from deepgbass.evaluation.evaluator import evaluate
 from deepgbass.metrics.boundary_f1 import boundary_f1
 from deepgbass.metrics.boundary_iou import BoundaryIoU
 from deepgbass.metrics.distance_bands import DistanceBands
 from deepgbass.metrics.mean_iou import MeanIoU
 from deepgbass.metrics.pair_confusion import PairConfusion
-from deepgbass.run_tables import markdown_table, print_metrics
+from deepgbass.reports.run_tables import markdown_table, print_metrics
 
 PAIRS = [random_pair((24 + seed, 31), seed=seed) for seed in range(9)]
 INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"))

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from deepgbass.event_files import drop_events
+from deepgbass.training.event_files import drop_events
 
 
 def write(folder, *steps):

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 from tiny import tiny_config
 
-from deepgbass.checkpoints import checkpoint_dir
 from deepgbass.configs import load_config
 from deepgbass.data.synthetic import SYNTHETIC
 from deepgbass.errors import UserError
 from deepgbass.experiment import check_workdir, claim_workdir
+from deepgbass.training.checkpoints import checkpoint_dir
 
 
 def claim(workdir, **train):

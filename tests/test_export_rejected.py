@@ -6,7 +6,7 @@ from tiny import tiny_config, write_tiny
 
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.errors import UserError
-from deepgbass.evaluation import evaluate
+from deepgbass.evaluation.evaluator import evaluate
 from deepgbass.experiment import claim_workdir
 from deepgbass.export import exporter
 from deepgbass.export.description import read_description

@@ -10,7 +10,7 @@ from label_pairs import random_pair
 
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
-from deepgbass.evaluation import evaluate
+from deepgbass.evaluation.evaluator import evaluate
 from deepgbass.export.fidelity import (
     measure_fidelity,
     print_fidelity,

@@ -9,11 +9,13 @@ from test_zoo_loading import slim_name
 from tf1_reference import write_checkpoint
 from tiny import tiny_config, write_tiny
 
-from deepgbass import experiment, initialization, training
-from deepgbass.checkpoints import Checkpoints
+from deepgbass import experiment
 from deepgbass.data.pipeline import load_dataset, training_batches
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
+from deepgbass.training import initialization
+from deepgbass.training import loop as training
+from deepgbass.training.checkpoints import Checkpoints
 from deepgbass.zoo.recalibration import recalibrate_batch_norm
 
 

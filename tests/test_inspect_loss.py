@@ -37,8 +37,8 @@ def test_unknown_class_is_named():
 
 @pytest.mark.slow
 def test_command_draws_a_run(tmp_path):
-    from deepgbass.checkpoints import Checkpoints
     from deepgbass.experiment import claim_workdir, make_model
+    from deepgbass.training.checkpoints import Checkpoints
 
     data = write_tiny(tmp_path / "data")
     config = tiny_config(steps=2)

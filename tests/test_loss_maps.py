@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from deepgbass.loss_maps import heat, loss_figure, loss_maps, loss_pictures
 from deepgbass.losses import SBALoss
+from deepgbass.reports.loss_maps import (
+    heat,
+    loss_figure,
+    loss_maps,
+    loss_pictures,
+)
 
 COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
 

@@ -8,13 +8,13 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 from tiny import SIZE, tiny_config, write_tiny
 
-from deepgbass import run_log
 from deepgbass.data.pipeline import load_dataset
-from deepgbass.evaluation import evaluate
-from deepgbass.history import read_curves
+from deepgbass.evaluation.evaluator import evaluate
+from deepgbass.evaluation.predictors import Predictor
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
-from deepgbass.monitor import Monitor
-from deepgbass.predictors import Predictor
+from deepgbass.training import run_log
+from deepgbass.training.history import read_curves
+from deepgbass.training.monitor import Monitor
 
 CONFIG = tiny_config(steps=6)
 PICTURES = {"overlay", "boundary_errors", "input", "truth"}

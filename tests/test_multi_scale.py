@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
-from deepgbass.multi_scale import (
+from deepgbass.evaluation.multi_scale import (
     MultiScalePredictor,
     probabilities,
     scaled_size,
     tile_starts,
 )
-from deepgbass.predictors import Predictor
+from deepgbass.evaluation.predictors import Predictor
 
 INFO = DatasetInfo("three", ("dark", "left", "bright"))
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from deepgbass.configs import TrainConfig
 from deepgbass.keras_api import keras
-from deepgbass.optimization import (
+from deepgbass.training.optimization import (
     WarmupPolynomial,
     decayed_kernels,
     make_optimizer,

@@ -4,7 +4,7 @@ from small_network import small_network
 from deepgbass.configs.train import PARTS
 from deepgbass.errors import UserError
 from deepgbass.models import build_model
-from deepgbass.parts import freeze, layers_of, rate_factors
+from deepgbass.training.parts import freeze, layers_of, rate_factors
 
 
 @pytest.fixture

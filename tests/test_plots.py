@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 
-from deepgbass import plots
+from deepgbass.reports import plots
 
 
 def test_averaged_keeps_short_lines_and_marks_gaps():

@@ -3,7 +3,7 @@ import pytest
 from small_network import small_network, trained
 
 from deepgbass.keras_api import keras
-from deepgbass.precision import network_precision
+from deepgbass.training.precision import network_precision
 
 
 def test_the_policy_does_not_leak():

@@ -18,7 +18,7 @@ from predict_command import (
 from deepgbass import predict
 from deepgbass.errors import UserError
 from deepgbass.ondevice.predictor import open_predictor
-from deepgbass.visualize import draw_borders, overlay, side_by_side
+from deepgbass.reports.visualize import draw_borders, overlay, side_by_side
 
 ROTATED = 6  # EXIF: turn by 90 degrees clockwise to see it upright.
 
@@ -51,7 +51,7 @@ def test_the_overlay_is_the_prediction_over_the_image(tmp_path, model, capsys):
 
 def test_a_work_directory_predicts_too(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow")
-    from deepgbass import predictors
+    from deepgbass.evaluation import predictors
 
     class Keras:
         info = INFO

@@ -17,7 +17,7 @@ from predict_command import (
 )
 
 from deepgbass.ondevice.predictor import open_predictor
-from deepgbass.visualize import overlay
+from deepgbass.reports.visualize import overlay
 
 FRAMES = [picture(seed, (20, 40)) for seed in range(4)]
 

@@ -8,7 +8,7 @@ from deepgbass.data.ade20k import PROTOCOLS, describe
 from deepgbass.data.cityscapes_ids import CITYSCAPES, LABELS
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
-from deepgbass.prediction_files import PredictionFiles
+from deepgbass.evaluation.prediction_files import PredictionFiles
 
 OWN = DatasetInfo("own", ("a", "b", "c"))
 

@@ -8,7 +8,6 @@ import pytest
 from guided_network import CLASSES, SIZE, guided_network, images
 from tiny import tiny_config, write_tiny
 
-from deepgbass import train_step
 from deepgbass.configs import LossConfig, TrainConfig
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.errors import UserError
@@ -19,6 +18,7 @@ from deepgbass.export.qat import activation_ranges
 from deepgbass.export.qat_training import fine_tuned, fine_tuning
 from deepgbass.keras_api import keras
 from deepgbass.layers.conv import ConvStyle, conv_bn
+from deepgbass.training import train_step
 
 
 @pytest.fixture(scope="module")

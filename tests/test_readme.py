@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from deepgbass.run_tables import markdown_table
+from deepgbass.reports.run_tables import markdown_table
 
 README = (ROOT / "README.md").read_text()
 

@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 from small_network import small_batch, small_network
 
-from deepgbass.batch_norm import MovingStatistics
-from deepgbass.dropout import DropoutSeed
+from deepgbass.layers.dropout import DropoutSeed
 from deepgbass.models import build_model
-from deepgbass.recompute import RecomputedNetwork
+from deepgbass.training.batch_norm import MovingStatistics
+from deepgbass.training.recompute import RecomputedNetwork
 
 
 @pytest.mark.parametrize("as_graph", [False, True])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepgbass.report import Panel, Progress, Table, write_report
+from deepgbass.reports.report import Panel, Progress, Table, write_report
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
 EVIL = '<script>alert("1")</script>'

@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 from tiny import tiny_config, write_tiny
 
-from deepgbass.checkpoint_files import step_of
-from deepgbass.checkpoints import checkpoint_dir
+from deepgbass.training.checkpoint_files import step_of
+from deepgbass.training.checkpoints import checkpoint_dir
 
 DEADLINE = 240  # seconds
 

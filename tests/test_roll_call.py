@@ -6,9 +6,9 @@ import time
 
 from free_ports import free_addresses
 
-from deepgbass.cluster import Cluster
 from deepgbass.errors import UserError
-from deepgbass.roll_call import roll_call
+from deepgbass.training.cluster import Cluster
+from deepgbass.training.roll_call import roll_call
 
 
 def call(clusters, facts, timeout=20):

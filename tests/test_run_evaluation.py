@@ -8,9 +8,9 @@ from tiny import tiny_config, write_tiny
 
 from deepgbass import files
 from deepgbass.errors import UserError
-from deepgbass.history import read_curves
-from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
-from deepgbass.training import train
+from deepgbass.evaluation.run_evaluation import CheckpointMeter, evaluate_run
+from deepgbass.training.history import read_curves
+from deepgbass.training.loop import train
 
 pytestmark = pytest.mark.slow
 CONFIG = tiny_config(steps=3, eval_every=2, checkpoint_every=2)
@@ -61,7 +61,8 @@ def test_a_folder_that_cannot_be_written_is_found_before_measuring(
 
     monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
     monkeypatch.setattr(
-        "deepgbass.run_evaluation.evaluate", lambda *_: pytest.fail("measured")
+        "deepgbass.evaluation.run_evaluation.evaluate",
+        lambda *_: pytest.fail("measured"),
     )
     with pytest.raises(UserError, match=f"--workdir={workdir} cannot be wri"):
         evaluate_run(CONFIG, workdir, data_dir)

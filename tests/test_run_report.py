@@ -4,14 +4,18 @@ import pytest
 from tiny import SIZE, tiny_config, write_tiny
 
 from deepgbass.data.pipeline import load_dataset
-from deepgbass.evaluation import evaluate
+from deepgbass.evaluation.evaluator import evaluate
+from deepgbass.evaluation.predictors import KerasPredictor
 from deepgbass.experiment import make_model
-from deepgbass.history import History
 from deepgbass.losses import SBALoss
-from deepgbass.predictors import KerasPredictor
-from deepgbass.report import Progress
-from deepgbass.run_report import Run, report_progress, report_runs
-from deepgbass.run_tables import conditions, markdown_table, print_metrics
+from deepgbass.reports.report import Progress
+from deepgbass.reports.run_report import Run, report_progress, report_runs
+from deepgbass.reports.run_tables import (
+    conditions,
+    markdown_table,
+    print_metrics,
+)
+from deepgbass.training.history import History
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,16 @@ from conftest import ROOT
 from PIL import Image
 from tiny import SIZE, write_tiny
 
-from deepgbass.candidate import Candidate
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.synthetic import SYNTHETIC
 from deepgbass.errors import UserError
-from deepgbass.evaluation import evaluate
-from deepgbass.evaluation_store import EvaluationStore
+from deepgbass.evaluation.candidate import Candidate
+from deepgbass.evaluation.evaluation_store import EvaluationStore
+from deepgbass.evaluation.evaluator import evaluate
+from deepgbass.evaluation.predictors import Predictor
+from deepgbass.evaluation.stored_evaluation import Options, evaluate_into
 from deepgbass.lock import locked_folder
-from deepgbass.predictors import Predictor
-from deepgbass.stored_evaluation import Options, evaluate_into
 
 COUNT = 4
 

@@ -14,15 +14,15 @@ from small_network import (
     trained,
 )
 
-from deepgbass.dropout import DropoutSeed
 from deepgbass.errors import UserError
+from deepgbass.layers.dropout import DropoutSeed
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
-from deepgbass.optimization import (
+from deepgbass.training.optimization import (
     decayed_kernels,
     make_optimizer,
     weight_penalty,
 )
-from deepgbass.train_step import check_batch
+from deepgbass.training.train_step import check_batch
 
 
 def weights_near(model, other, atol=1e-6):

@@ -11,17 +11,18 @@ from fake_meter import FakeGallery, FakeMeter
 from kill_training import make_model
 from tiny import tiny_config, write_tiny
 
-from deepgbass import experiment, monitor
-from deepgbass.checkpoints import (
+from deepgbass import experiment
+from deepgbass.configs import LossConfig, load_config
+from deepgbass.errors import UserError
+from deepgbass.training import monitor
+from deepgbass.training.checkpoints import (
     Checkpoints,
     alone,
     checkpoint_dir,
     find,
 )
-from deepgbass.configs import LossConfig, load_config
-from deepgbass.errors import UserError
-from deepgbass.history import History, read_curves
-from deepgbass.training import Interrupted, train
+from deepgbass.training.history import History, read_curves
+from deepgbass.training.loop import Interrupted, train
 
 pytestmark = pytest.mark.slow
 

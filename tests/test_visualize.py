@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from deepgbass import visualize
 from deepgbass.errors import UserError
 from deepgbass.metrics.boundary_f1 import Tolerance, boundary_counts
+from deepgbass.reports import visualize
 
 COLORS = [(10, 20, 30), (200, 0, 0), (0, 200, 0)]
 ERRORS = ("missed", "false", "wrong class")

@@ -1,4 +1,4 @@
-"""Run by `test_multi_worker.py`: `deepgbass.training.train`, as a worker.
+"""Run by `test_multi_worker.py`: `deepgbass.training.loop.train`, as a worker.
 
     TF_CONFIG=... python tests/train_worker.py DATA_DIR WORKDIR STEPS
 
@@ -12,14 +12,14 @@ from kill_training import make_model
 from tiny import tiny_config
 
 from deepgbass import experiment
-from deepgbass.cluster import check_strategy
-from deepgbass.distribution import (
+from deepgbass.errors import UserError
+from deepgbass.training.cluster import check_strategy
+from deepgbass.training.distribution import (
     lost_workers_named,
     make_strategy,
     wait_for_all,
 )
-from deepgbass.errors import UserError
-from deepgbass.training import train
+from deepgbass.training.loop import train
 
 
 def main(data_dir, workdir, steps):

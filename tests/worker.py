@@ -14,10 +14,13 @@ import time
 import tensorflow as tf
 from small_network import make_step, small_batch
 
-from deepgbass.cluster import check_strategy
 from deepgbass.configs import DataConfig
 from deepgbass.data.pipeline import load_dataset
-from deepgbass.distribution import (
+from deepgbass.errors import UserError
+from deepgbass.files import write_atomic
+from deepgbass.losses import SBALoss
+from deepgbass.training.cluster import check_strategy
+from deepgbass.training.distribution import (
     chief_first,
     chief_value,
     copy_from_chief,
@@ -28,9 +31,6 @@ from deepgbass.distribution import (
     on_any_worker,
     worker_count,
 )
-from deepgbass.errors import UserError
-from deepgbass.files import write_atomic
-from deepgbass.losses import SBALoss
 
 GRAY = {"batch_size": 6, "seed": 5, "start_step": 4}
 GRAY_CONFIG = DataConfig(crop_size=(32, 32), min_scale=1.0)

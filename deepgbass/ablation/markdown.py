@@ -1,7 +1,7 @@
 """A table of trials in Markdown: for the screen, for files, for the README."""
 
 from deepgbass.ablation.tables import TABLES
-from deepgbass.run_tables import conditions
+from deepgbass.reports.run_tables import conditions
 
 # Form -> what the tables call it. The float TFLite file is there for its time.
 _FORMS = {

@@ -127,10 +127,13 @@ def run_trial(config, folder, data_dir, quantizations):
 
 def _trained(config, folder, data_dir):
     from deepgbass.data.dataset_info import DatasetInfo
+    from deepgbass.evaluation.run_evaluation import (
+        CheckpointMeter,
+        evaluate_run,
+    )
     from deepgbass.experiment import make_model
     from deepgbass.ledger import ledger, total
-    from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
-    from deepgbass.training import train
+    from deepgbass.training.loop import train
     from deepgbass.versions import versions
 
     train(config, folder, data_dir, CheckpointMeter(folder, data_dir))
@@ -158,7 +161,7 @@ def main(_):
     values = flags.FLAGS
     config = get_config(values.config)
     cli.import_tensorflow()
-    from deepgbass.training import Interrupted
+    from deepgbass.training.loop import Interrupted
 
     try:
         run_trial(config, values.workdir, values.data_dir, values.quantizations)

@@ -19,12 +19,12 @@ import sys
 
 from absl import flags
 
-from deepgbass.cluster import STRATEGIES, check_strategy
 from deepgbass.commands import cli
 from deepgbass.configs import load_config, summary
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.presets import PRESETS_BY_DATA, get_config
+from deepgbass.training.cluster import STRATEGIES, check_strategy
 
 
 def define_flags():
@@ -110,10 +110,13 @@ def main(_):
     strategy = cli.import_tensorflow(
         lambda: _prepare(config, data_dir, name, cluster)
     )
-    from deepgbass import distribution
-    from deepgbass.run_evaluation import CheckpointMeter, evaluate_run
-    from deepgbass.run_tables import print_metrics
-    from deepgbass.training import Interrupted, train
+    from deepgbass.evaluation.run_evaluation import (
+        CheckpointMeter,
+        evaluate_run,
+    )
+    from deepgbass.reports.run_tables import print_metrics
+    from deepgbass.training import distribution
+    from deepgbass.training.loop import Interrupted, train
 
     chief = distribution.is_chief(strategy)
     with distribution.lost_workers_named(strategy):
@@ -152,7 +155,7 @@ def _look_at_data(config, data_dir):
 
 def _prepare(config, data_dir, name, cluster):
     """What must be settled before TensorFlow's first operation."""
-    from deepgbass import determinism, distribution
+    from deepgbass.training import determinism, distribution
 
     if config.train.deterministic:
         determinism.make_deterministic()

@@ -9,8 +9,8 @@ from deepgbass.data import salvage, tfrecord, verify
 from deepgbass.data.audit import Audit
 from deepgbass.data.problems import ERROR
 from deepgbass.data.split_audit import Entry, SplitAudit
-from deepgbass.report import Panel, Table, write_report
-from deepgbass.visualize import IGNORED, colorize, overlay
+from deepgbass.reports.report import Panel, Table, write_report
+from deepgbass.reports.visualize import IGNORED, colorize, overlay
 
 # The page names this many offenders of a problem; the JSON has all of them.
 _NAMED = 20

@@ -13,7 +13,7 @@ from deepgbass.demo.upload import read_image
 from deepgbass.errors import UserError
 from deepgbass.letterbox import letterbox
 from deepgbass.ondevice.predictor import to_labels
-from deepgbass.visualize import shrink
+from deepgbass.reports.visualize import shrink
 
 PHASES = ("pre-processing", "inference", "post-processing")
 # Pixels of the longer side at which the page shows images.

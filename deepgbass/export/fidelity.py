@@ -14,7 +14,7 @@ import rich.table
 from rich.markup import escape
 
 from deepgbass.errors import UserError
-from deepgbass.evaluation import MBF_NAMES, evaluate
+from deepgbass.evaluation.evaluator import MBF_NAMES, evaluate
 from deepgbass.export.sqnr import SqnrTable
 from deepgbass.progress import console
 

@@ -11,7 +11,6 @@ import json
 import math
 import pathlib
 
-from deepgbass import checkpoint_files, checkpoints
 from deepgbass.configs import ExperimentConfig
 from deepgbass.data.pipeline import training_batches
 from deepgbass.errors import UserError
@@ -20,7 +19,8 @@ from deepgbass.export.qat import activation_ranges, quantized_network
 from deepgbass.files import remove_folder, remove_temporaries
 from deepgbass.keras_api import keras
 from deepgbass.progress import TrainingProgress, console
-from deepgbass.train_step import TrainStep
+from deepgbass.training import checkpoint_files, checkpoints
+from deepgbass.training.train_step import TrainStep
 
 # Steps that an interruption may cost.
 _SAVE_EVERY = 25

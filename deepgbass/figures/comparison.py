@@ -8,7 +8,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from deepgbass.data.dataset_info import IGNORE_LABEL
 from deepgbass.files import atomic_path
-from deepgbass.visualize import (
+from deepgbass.reports.visualize import (
     BOUNDARY_COLORS,
     IGNORED,
     boundary_errors,

@@ -7,7 +7,7 @@ import numpy as np
 
 from deepgbass.ondevice.benchmark_text import milliseconds, ratio_cells
 from deepgbass.ondevice.results import conditions, facts, labels
-from deepgbass.report_page import PAGE, STYLE
+from deepgbass.reports.report_page import PAGE, STYLE
 
 _WIDTH, _HEIGHT = 900, 240
 # Around the drawing: left, right, bottom.

@@ -3,11 +3,11 @@
 import pathlib
 import time
 
-from deepgbass.gallery import Gallery
 from deepgbass.progress import TrainingProgress, console, duration
-from deepgbass.report import Progress
-from deepgbass.run_log import RunLog
-from deepgbass.run_report import report_progress
+from deepgbass.reports.report import Progress
+from deepgbass.reports.run_report import report_progress
+from deepgbass.training.gallery import Gallery
+from deepgbass.training.run_log import RunLog
 
 # Between two reports at checkpoints lie so many times their cost.
 _PATIENCE = 100

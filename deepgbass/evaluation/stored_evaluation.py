@@ -12,22 +12,22 @@ from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.synthetic import SYNTHETIC, write_synthetic
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError
-from deepgbass.evaluation import (
-    add_image,
-    describe,
-    make_metrics,
-    measure_images,
-)
-from deepgbass.evaluation_report import write_evaluation_report
-from deepgbass.evaluation_store import (
+from deepgbass.evaluation.evaluation_report import write_evaluation_report
+from deepgbass.evaluation.evaluation_store import (
     METRICS,
     REPORT,
     data_identity,
     open_store,
 )
+from deepgbass.evaluation.evaluator import (
+    add_image,
+    describe,
+    make_metrics,
+    measure_images,
+)
+from deepgbass.evaluation.prediction_files import PredictionFiles
 from deepgbass.files import require_writable, write_atomic
 from deepgbass.lock import locked_folder
-from deepgbass.prediction_files import PredictionFiles
 from deepgbass.progress import console
 
 

@@ -12,11 +12,15 @@ import threading
 
 import tensorflow as tf
 
-from deepgbass import checkpoints, experiment, initialization
-from deepgbass.batch_norm import batch_norm_warning
-from deepgbass.determinism import make_deterministic
-from deepgbass.diagnosis import broken_step, step_images
-from deepgbass.distribution import (
+from deepgbass import experiment
+from deepgbass.errors import UserError
+from deepgbass.keras_api import keras
+from deepgbass.progress import console
+from deepgbass.training import checkpoints, initialization
+from deepgbass.training.batch_norm import batch_norm_warning
+from deepgbass.training.determinism import make_deterministic
+from deepgbass.training.diagnosis import broken_step, step_images
+from deepgbass.training.distribution import (
     chief_first,
     chief_value,
     copy_from_chief,
@@ -24,13 +28,10 @@ from deepgbass.distribution import (
     is_chief,
     on_any_worker,
 )
-from deepgbass.errors import UserError
-from deepgbass.keras_api import keras
-from deepgbass.monitor import Monitor
-from deepgbass.parts import freeze, rate_factors
-from deepgbass.precision import network_precision
-from deepgbass.progress import console
-from deepgbass.train_step import TrainStep, check_batch
+from deepgbass.training.monitor import Monitor
+from deepgbass.training.parts import freeze, rate_factors
+from deepgbass.training.precision import network_precision
+from deepgbass.training.train_step import TrainStep, check_batch
 
 
 class Interrupted(Exception):

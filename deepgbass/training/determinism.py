@@ -21,6 +21,7 @@ def make_deterministic():
     except RuntimeError:
         raise UserError(
             "train.deterministic needs one thread, and TensorFlow has begun "
-            "with more; call deepgbass.determinism.make_deterministic() first"
+            "with more; first call "
+            "deepgbass.training.determinism.make_deterministic()"
         ) from None
     tf.config.experimental.enable_op_determinism()

@@ -11,9 +11,9 @@ import json
 import socket
 import time
 
-from deepgbass.cluster import listen
 from deepgbass.errors import UserError
 from deepgbass.progress import console
+from deepgbass.training.cluster import listen
 
 # A stranger on the port must not hold up the others for long.
 _LINE_SECONDS = 5

@@ -5,10 +5,10 @@ import pathlib
 
 import numpy as np
 
-from deepgbass import checkpoints
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.evaluation import evaluate
+from deepgbass.evaluation.evaluator import evaluate
+from deepgbass.evaluation.predictors import configured
 from deepgbass.experiment import (
     make_loss,
     make_model,
@@ -18,11 +18,11 @@ from deepgbass.experiment import (
     restore_model,
 )
 from deepgbass.files import require_writable, write_atomic
-from deepgbass.gallery import Gallery
-from deepgbass.history import read_curves
-from deepgbass.predictors import configured
-from deepgbass.run_log import RunLog
-from deepgbass.run_report import Run, report_runs
+from deepgbass.reports.run_report import Run, report_runs
+from deepgbass.training import checkpoints
+from deepgbass.training.gallery import Gallery
+from deepgbass.training.history import read_curves
+from deepgbass.training.run_log import RunLog
 
 
 class CheckpointMeter:

@@ -36,7 +36,7 @@ _RESTORE_ERRORS = (
     ValueError,
     tf.errors.OpError,
 )
-_PACKAGE = pathlib.Path(__file__).resolve().parent
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,12 +238,11 @@ def _first_line(error):
 @functools.cache
 def _commit():
     """Of the git checkout that the package runs from; None if it is none."""
-    root = _PACKAGE.parent
-    if not (root / ".git").exists():
+    if not (_ROOT / ".git").exists():
         return None
     try:
         return subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
             check=True,

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib import colormaps
 
-from deepgbass.visualize import colorize, overlay
+from deepgbass.reports.visualize import colorize, overlay
 
 # Dark where there is nothing, so that thin bands show.
 _HEAT = colormaps["magma"]

@@ -128,7 +128,7 @@ class EvaluationStore:
         Args:
             index: its place in the split.
             name: of its file.
-            parts: from `evaluation.measure_images`.
+            parts: from `evaluator.measure_images`.
             saved: paths, below the folder, of predictions kept of it.
         """
         line = {

@@ -11,13 +11,13 @@ import re
 
 import tensorflow as tf
 
-from deepgbass import checkpoint_files
 from deepgbass.configs import load_config
-from deepgbass.distribution import PEER_ERRORS
 from deepgbass.errors import UserError
 from deepgbass.files import remove_folder, remove_temporaries
 from deepgbass.lock import locked_folder
 from deepgbass.progress import console
+from deepgbass.training import checkpoint_files
+from deepgbass.training.distribution import PEER_ERRORS
 
 _LOCK = ".training"
 

@@ -10,23 +10,23 @@ import functools
 
 import tensorflow as tf
 
-from deepgbass.averaging import WeightAverage
-from deepgbass.batch_norm import (
+from deepgbass.errors import UserError
+from deepgbass.layers.dropout import DropoutSeed
+from deepgbass.training.averaging import WeightAverage
+from deepgbass.training.batch_norm import (
     MovingStatistics,
     averaging_over,
     freeze_batch_norm,
     synchronize_batch_norm,
 )
-from deepgbass.diagnosis import Guard
-from deepgbass.dropout import DropoutSeed
-from deepgbass.errors import UserError
-from deepgbass.optimization import (
+from deepgbass.training.diagnosis import Guard
+from deepgbass.training.optimization import (
     decayed_kernels,
     make_optimizer,
     weight_penalty,
 )
-from deepgbass.parts import freeze, rate_factors
-from deepgbass.recompute import RecomputedNetwork
+from deepgbass.training.parts import freeze, rate_factors
+from deepgbass.training.recompute import RecomputedNetwork
 
 
 class TrainStep:

@@ -37,10 +37,15 @@ import numpy as np
 from PIL import Image
 
 from deepgbass.files import write_atomic
-from deepgbass.plots import averaged, line_color, line_plot, points_per_mark
-from deepgbass.report_page import PAGE, STYLE
+from deepgbass.reports.plots import (
+    averaged,
+    line_color,
+    line_plot,
+    points_per_mark,
+)
+from deepgbass.reports.report_page import PAGE, STYLE
+from deepgbass.reports.visualize import enlarge, shrink
 from deepgbass.versions import versions
-from deepgbass.visualize import enlarge, shrink
 
 _LONGEST = 1024
 

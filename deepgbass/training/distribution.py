@@ -20,11 +20,11 @@ import re
 
 import tensorflow as tf
 
-from deepgbass.cluster import Cluster, check_shares
 from deepgbass.data.pipeline import training_batches
 from deepgbass.errors import UserError
 from deepgbass.progress import console
-from deepgbass.roll_call import roll_call
+from deepgbass.training.cluster import Cluster, check_shares
+from deepgbass.training.roll_call import roll_call
 from deepgbass.versions import versions
 
 # What an operation over all workers raises once one of them is gone.

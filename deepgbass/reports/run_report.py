@@ -5,18 +5,18 @@ import pathlib
 from collections.abc import Mapping
 
 from deepgbass.configs import load_config
+from deepgbass.evaluation.predictors import Predictor
 from deepgbass.experiment import make_loss
-from deepgbass.gallery import Gallery
-from deepgbass.history import read_curves
-from deepgbass.predictors import Predictor
-from deepgbass.report import Panel, Table, write_report
-from deepgbass.run_tables import (
+from deepgbass.reports.report import Panel, Table, write_report
+from deepgbass.reports.run_tables import (
     border_rows,
     boundary_rows,
     conditions,
     metrics_rows,
 )
-from deepgbass.visualize import BOUNDARY_COLORS
+from deepgbass.reports.visualize import BOUNDARY_COLORS
+from deepgbass.training.gallery import Gallery
+from deepgbass.training.history import read_curves
 
 # Plot -> measured name -> line, for one run and for several.
 _LOSSES = {
@@ -99,7 +99,7 @@ def report_progress(
     Args:
         path: of the HTML file.
         workdir: of the run; its history and configuration are read there.
-        progress: `deepgbass.report.Progress`.
+        progress: `deepgbass.reports.report.Progress`.
         name: what to call the run.
         info: `DatasetInfo`.
         metrics: None, or those of the last evaluation, as

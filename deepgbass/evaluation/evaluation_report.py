@@ -1,14 +1,14 @@
 """The report on one evaluated network: tables and pictures."""
 
-from deepgbass.gallery import Gallery
-from deepgbass.report import Panel, Table, write_report
-from deepgbass.run_tables import (
+from deepgbass.reports.report import Panel, Table, write_report
+from deepgbass.reports.run_tables import (
     border_rows,
     boundary_rows,
     conditions,
     metrics_rows,
 )
-from deepgbass.visualize import BOUNDARY_COLORS
+from deepgbass.reports.visualize import BOUNDARY_COLORS
+from deepgbass.training.gallery import Gallery
 
 
 def write_evaluation_report(path, metrics, candidate, dataset):

@@ -10,15 +10,15 @@ import rich.box
 import rich.table
 from rich.markup import escape
 
-from deepgbass import comparison
 from deepgbass.errors import UserError
-from deepgbass.evaluation import MBF_NAMES
-from deepgbass.evaluation_store import (
+from deepgbass.evaluation import comparison
+from deepgbass.evaluation.evaluation_store import (
     METRICS,
     SHARED,
     EvaluationStore,
     differences,
 )
+from deepgbass.evaluation.evaluator import MBF_NAMES
 from deepgbass.progress import console
 
 # A bootstrap of fewer images promises too much.

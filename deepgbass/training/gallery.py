@@ -8,8 +8,8 @@ import numpy as np
 
 from deepgbass.inspect_loss import fit_label
 from deepgbass.letterbox import letterbox
-from deepgbass.loss_maps import heat, loss_maps
-from deepgbass.visualize import boundary_errors, colorize, overlay
+from deepgbass.reports.loss_maps import heat, loss_maps
+from deepgbass.reports.visualize import boundary_errors, colorize, overlay
 
 IMAGES = 4
 

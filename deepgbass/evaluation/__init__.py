@@ -1,0 +1,1 @@
+"""Evaluation: any predictor on any data set, stored and compared."""
