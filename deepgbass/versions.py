@@ -5,7 +5,13 @@ import platform
 
 from deepgbass import __version__
 
-_PACKAGES = ("tensorflow", "tf_keras", "numpy", "ai-edge-litert")
+_PACKAGES = (
+    "tensorflow",
+    "tf_keras",
+    "tensorflow-model-optimization",
+    "numpy",
+    "ai-edge-litert",
+)
 
 
 def versions():

@@ -28,7 +28,7 @@ def write_export(folder, content="new", config=CONFIG):
     description = {
         "config": json.loads(config.to_json()),
         "dataset": {"class_names": list(NAMES)},
-        "input": {"size": list(SIZE)},
+        "input": {"size": list(SIZE), "dtype": "int8", "scale": 1.0},
         "output": {"content": "logits"},
         "of": content,
     }
@@ -37,24 +37,38 @@ def write_export(folder, content="new", config=CONFIG):
 
 
 def test_an_earlier_export_may_be_replaced_and_no_other(tmp_path):
-    refuse_other_model(tmp_path / "absent", CONFIG, NAMES, SIZE, "logits")
+    same = (CONFIG, NAMES, SIZE, "logits", "int8")
+    refuse_other_model(tmp_path / "absent", *same)
     folder = write_export(tmp_path / "out")
     # What the compiler made of it belongs to it, and so does what failed.
     (folder / "model_int8_edgetpu.tflite").write_text("compiled")
     write_export(folder / REJECTED, config=tiny_config(seed=5))
-    refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits")
+    refuse_other_model(folder, *same)
     # What decides no weights may have changed since.
     calm = tiny_config(log_every=7)
-    refuse_other_model(folder, calm, NAMES, SIZE, "logits")
-    others = [
-        (tiny_config(seed=5), NAMES, SIZE, "logits"),
-        (CONFIG, ("road", "tree"), SIZE, "logits"),
-        (CONFIG, NAMES, (64, 64), "logits"),
-        (CONFIG, NAMES, SIZE, "labels"),
-    ]
-    for wanted in others:
-        with pytest.raises(UserError, match=f"holds another model .{NAME}"):
+    refuse_other_model(folder, calm, *same[1:])
+    others = {
+        "configuration": tiny_config(seed=5),
+        "classes": ("road", "tree"),
+        "size": (64, 64),
+        "output": "labels",
+        "input_type": "uint8",
+    }
+    for place, (name, other) in enumerate(others.items()):
+        wanted = (*same[:place], other, *same[place + 1 :])
+        with pytest.raises(
+            UserError, match=f"another model .{NAME}; other: {name}.;"
+        ):
             refuse_other_model(folder, *wanted)
+
+
+def test_the_type_of_an_input_without_a_scale_is_not_asked_for(tmp_path):
+    folder = write_export(tmp_path / "out")
+    path = (folder / NAME).with_suffix(".json")
+    description = json.loads(path.read_text())
+    description["input"].update(dtype="float32", scale=0.0)
+    path.write_text(json.dumps(description))
+    refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits", "int8")
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"config": 3}'])
@@ -65,7 +79,7 @@ def test_a_model_of_which_nobody_knows_is_not_replaced(tmp_path, text):
     if text:
         description.write_text(text)
     with pytest.raises(UserError, match="choose another folder or remove it"):
-        refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits")
+        refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits", "int8")
 
 
 def test_the_model_comes_last(tmp_path, monkeypatch):
@@ -102,4 +116,6 @@ def test_a_rejected_export_goes_once_one_has_passed(tmp_path):
 def test_a_file_in_the_folder_s_place_is_named(tmp_path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(UserError, match="out is a file"):
-        refuse_other_model(tmp_path / "out", CONFIG, NAMES, SIZE, "logits")
+        refuse_other_model(
+            tmp_path / "out", CONFIG, NAMES, SIZE, "logits", "int8"
+        )

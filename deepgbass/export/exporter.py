@@ -159,7 +159,9 @@ def export(
         )
     output_dir = pathlib.Path(output_dir)
     path = output_dir / f"model_{quantization}.tflite"
-    refuse_other_model(output_dir, config, info.class_names, size, output)
+    refuse_other_model(
+        output_dir, config, info.class_names, size, output, input_type
+    )
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
     images = None

@@ -13,7 +13,7 @@ REJECTED = "rejected"
 SUFFIXES = (".tflite", ".json", ".fidelity.json", ".preflight.json")
 
 
-def refuse_other_model(folder, config, class_names, size, output):
+def refuse_other_model(folder, config, class_names, size, output, input_type):
     """Makes sure that an export replaces none but its own earlier ones.
 
     Args:
@@ -22,6 +22,7 @@ def refuse_other_model(folder, config, class_names, size, output):
         class_names: tuple of str.
         size: (height, width) of the input.
         output: one of `description.OUTPUTS`.
+        input_type: "int8" or "uint8", of the models whose input has a scale.
 
     Raises:
         UserError: it holds a model that differs in one of these, or of which
@@ -35,18 +36,23 @@ def refuse_other_model(folder, config, class_names, size, output):
         try:
             found = json.loads(source.with_suffix(".json").read_text())
             there = ExperimentConfig.from_json(json.dumps(found["config"]))
-            same = (
-                is_same_experiment(there, config)
-                and tuple(found["dataset"]["class_names"]) == class_names
-                and tuple(found["input"]["size"]) == size
-                and found["output"]["content"] == output
-            )
+            takes = found["input"]
+            alike = {
+                "configuration": is_same_experiment(there, config),
+                "classes": tuple(found["dataset"]["class_names"])
+                == class_names,
+                "size": tuple(takes["size"]) == size,
+                "output": found["output"]["content"] == output,
+                "input_type": not takes["scale"]
+                or takes["dtype"] == input_type,
+            }
         except (OSError, ValueError, KeyError, TypeError):
-            same = False
-        if not same:
+            alike = {"description, which cannot be read": False}
+        if not all(alike.values()):
+            other = ", ".join(name for name in alike if not alike[name])
             raise UserError(
-                f"--output_dir={folder} holds another model ({path.name}); "
-                "choose another folder or remove it"
+                f"--output_dir={folder} holds another model ({path.name}; "
+                f"other: {other}); choose another folder or remove it"
             )
 
 
