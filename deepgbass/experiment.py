@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from deepgbass.configs import load_config
+from deepgbass.configs import differences, load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.synthetic import write_synthetic
@@ -16,18 +16,6 @@ from deepgbass.training import checkpoint_files, checkpoints
 from deepgbass.training.averaging import WeightAverage
 
 _VERIFIED = "verified.json"
-
-# Fields that may change when a run goes on: they decide what is kept, shown
-# and held in memory, not what is trained.
-_FREE = {
-    "train.best_by",
-    "train.checkpoint_every",
-    "train.eval_every",
-    "train.keep",
-    "train.keep_best",
-    "train.log_every",
-    "train.recompute",
-}
 
 # What a run that was killed early may have left in its folder.
 _OWN = ("data", "dataset.json", _VERIFIED)
@@ -102,7 +90,7 @@ def check_workdir(config, workdir):
             )
         # Nothing is lost of a run that was never saved.
         if has_checkpoints(workdir):
-            _refuse(workdir, _differences(found, config, vars(config)))
+            _refuse(workdir, differences(found, config))
         return
     if workdir.exists() and not workdir.is_dir():
         raise UserError(f"--workdir={workdir} is a file, not a folder")
@@ -149,41 +137,20 @@ def require_same_network(config, info, workdir):
     Raises:
         UserError: the networks differ, or the classes.
     """
-    differences = _differences(load_config(workdir), config, ("model",))
+    found = differences(load_config(workdir), config, ("model",))
     trained = DatasetInfo.load(workdir)
     if trained.class_names != info.class_names:
-        differences.append("the classes of the data set")
-    _refuse(workdir, differences)
+        found.append("the classes of the data set")
+    _refuse(workdir, found)
 
 
-def is_same_experiment(found, wanted):
-    """Whether two configurations train the same network the same way."""
-    return not _differences(found, wanted, ("model", "data", "loss", "train"))
-
-
-def _refuse(workdir, differences):
-    if differences:
+def _refuse(workdir, found):
+    if found:
         raise UserError(
             f"--workdir={workdir} holds another experiment, which differs in "
-            f"{', '.join(differences)}; choose another folder, or give the "
+            f"{', '.join(found)}; choose another folder, or give the "
             "configuration that is there"
         )
-
-
-def _differences(found, wanted, sections):
-    """Fields in which two configurations differ, as readable words."""
-    words = []
-    for section in sections:
-        old, new = getattr(found, section), getattr(wanted, section)
-        if dataclasses.is_dataclass(new):
-            words += [
-                f"{section}.{name} ({was!r} there, {now!r} asked for)"
-                for (name, was), now in zip(
-                    vars(old).items(), vars(new).values(), strict=True
-                )
-                if was != now and f"{section}.{name}" not in _FREE
-            ]
-    return words
 
 
 def restore_model(workdir, size=None, batch_size=None, which="newest"):

@@ -21,7 +21,7 @@ from absl import app, flags
 from deepgbass.ablation import markdown
 from deepgbass.ablation.table_file import read_table
 from deepgbass.commands import cli
-from deepgbass.configs import ExperimentConfig, summary
+from deepgbass.configs import ExperimentConfig, differences, summary
 from deepgbass.errors import UserError
 from deepgbass.export.description import read_description, write_described
 from deepgbass.files import require_writable, write_atomic
@@ -89,14 +89,18 @@ def published(values):
     Returns:
         dict.
     """
-    config = _config(values)
-    if config.train.init_weights is not None:
-        name = pathlib.Path(config.train.init_weights).name
-        train = dataclasses.replace(config.train, init_weights=name)
-        config = dataclasses.replace(config, train=train)
-    text = config.to_json()
+    text = _without_folder(_config(values)).to_json()
     digest = hashlib.sha256(text.encode()).hexdigest()
     return values | {"config": json.loads(text), "config_sha256": digest}
+
+
+def _without_folder(config):
+    """A configuration whose initial weights are a name alone."""
+    if config.train.init_weights is None:
+        return config
+    name = pathlib.Path(config.train.init_weights).name
+    train = dataclasses.replace(config.train, init_weights=name)
+    return dataclasses.replace(config, train=train)
 
 
 def _paragraph(text):
@@ -236,20 +240,38 @@ def find_row(table, key, config):
         config: `ExperimentConfig` of the model.
 
     Raises:
-        UserError: there is no such row, or it is another network's.
+        UserError: there is no such row, or the model is not of its trainings.
     """
     for row in table["rows"]:
         if row["key"] == key:
-            if config.with_overrides(row["set"]) == config:
-                return row
-            raise UserError(
-                f"--row={key}: the row has {' '.join(row['set'])}, and the "
-                "model was trained otherwise; choose its own row"
-            )
-    raise UserError(
-        f"--row={key}: the table has no such row; choose from "
-        f"{', '.join(row['key'] for row in table['rows'])}"
+            break
+    else:
+        raise UserError(
+            f"--row={key}: the table has no such row; choose from "
+            f"{', '.join(row['key'] for row in table['rows'])}"
+        )
+    if config.train.seed not in row["seeds"]:
+        raise UserError(
+            f"--row={key}: the row has the seeds {row['seeds']}, and the model "
+            f"was trained with {config.train.seed}"
+        )
+    first = ExperimentConfig.from_json(json.dumps(table["config"]))
+    found = differences(
+        _anonymous(first), _anonymous(config), ("train", "data")
     )
+    found += differences(config.with_overrides(row["set"]), config)
+    if found:
+        raise UserError(
+            f"--row={key}: the model was trained otherwise than the row: "
+            f"{', '.join(found)}; choose its own row and table"
+        )
+    return row
+
+
+def _anonymous(config):
+    """Without what trainings of one row, or their copies, differ in."""
+    train = dataclasses.replace(_without_folder(config).train, seed=0)
+    return dataclasses.replace(config, train=train)
 
 
 def main(argv):

@@ -190,6 +190,24 @@ PRESETS = {
 }
 
 
+def note_other_data(config, info, data_dir):
+    """Says if data are not those that a preset is a recipe for.
+
+    Args:
+        config: `ExperimentConfig`, by its name.
+        info: `DatasetInfo` of the data.
+        data_dir: their folder.
+    """
+    for intended, presets in PRESETS_BY_DATA.items():
+        named = any(preset.name == config.name for preset in presets)
+        if named and info.name != intended:
+            print(
+                f"Note: {config.name} is a recipe for {intended}; the data set "
+                f"in {data_dir} is {info.name}, of {info.num_classes} classes",
+                flush=True,
+            )
+
+
 def get_config(name):
     """A preset by name, or the configuration in a JSON file.
 

@@ -54,8 +54,12 @@ def write_trial(workdir, key, seed, forms, table="camvid", words=()):
     return result
 
 
-def write_table(workdir, **more):
-    """Writes table.json of the trials in a folder; returns its dict."""
+def write_table(workdir, latency=None, words=()):
+    """Writes table.json and .md of a folder's trials; returns the dict.
+
+    `latency` is key -> form -> milliseconds, the median.
+    """
+    from deepgbass.ablation.markdown import markdown
     from deepgbass.ablation.summary import (
         read_trials,
         summarize,
@@ -64,11 +68,23 @@ def write_table(workdir, **more):
 
     spec = TABLES["camvid"]
     trials = read_trials(workdir, spec.keys)
+    config = row_configs("camvid", words)["baseline"]
     table = {
         "table": "camvid",
         "command": "python -m deepgbass.ablation --table=camvid --workdir=w",
         "conditions": table_conditions(trials),
-        "rows": summarize(spec, trials, **more),
+        "config": json.loads(config.to_json()),
+        "versions": {"python": "3"},
+        "latency": {
+            "what": "one inference",
+            "rounds": 50,
+            "threads": 2,
+            "host": {"cpu": "some CPU"},
+        }
+        if latency
+        else {},
+        "rows": summarize(spec, trials, latency),
     }
     (workdir / "table.json").write_text(json.dumps(table))
+    (workdir / "table.md").write_text(markdown(table))
     return table

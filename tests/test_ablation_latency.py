@@ -37,7 +37,8 @@ def test_all_models_take_turns_in_one_run(tmp_path, calls):
     write_model(tmp_path, "dgd", 0, "float")
     write_model(tmp_path, "dgd", 1, "int8")
     write_model(tmp_path, "full", 2, "int8")
-    found = latency.measure_latency(tmp_path, TRIALS)
+    measured = latency.measure_latency(tmp_path, TRIALS)
+    found = latency.medians(measured)
     # The median of the network's part alone, in milliseconds.
     assert found == {
         "dgd": {"int8": pytest.approx(10), "float_tflite": pytest.approx(20)},
@@ -48,7 +49,20 @@ def test_all_models_take_turns_in_one_run(tmp_path, calls):
     assert len(plan.models) == 3
     assert not any("seed1" in path for path in plan.models)
     values = json.loads((tmp_path / "latency.json").read_text())
-    assert values["host"]["cores"] >= 1 and values["rounds"] == plan.runs
+    assert (
+        values == measured
+        and values["host"]["cores"] >= 1
+        and values["rounds"] == plan.runs
+    )
+
+
+def test_the_first_seed_with_a_model_is_timed(tmp_path, calls):
+    write_model(tmp_path, "dgd", 0, "int8")
+    write_model(tmp_path, "dgd", 1, "int8")
+    write_model(tmp_path, "dgd", 1, "float")
+    latency.measure_latency(tmp_path, TRIALS)
+    (plan,) = calls
+    assert [path.split("/")[-3] for path in plan.models] == ["seed0", "seed1"]
 
 
 def test_only_other_models_are_timed_again(tmp_path, calls):

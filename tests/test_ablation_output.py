@@ -8,8 +8,9 @@ from fake_trials import write_trial
 
 from deepgbass.ablation import __main__ as command
 from deepgbass.ablation import output
-from deepgbass.ablation.schedule import plan_trials, trial_folder
-from deepgbass.ablation.tables import TABLES, row_configs
+from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.tables import row_configs
+from deepgbass.data.camvid import CAMVID
 from deepgbass.errors import UserError
 
 
@@ -25,9 +26,8 @@ def written(tmp_path, monkeypatch):
         folder.with_suffix(".log").write_text("printed")
     monkeypatch.setattr(output, "_report", lambda *_: workdir / "report.html")
     configs = row_configs("camvid")
-    trials = plan_trials(TABLES["camvid"], configs, workdir)
     output.write_table(
-        "camvid", configs, trials, workdir, "data", results, "the command"
+        "camvid", configs, workdir, "data", results, "the command"
     )
     return workdir, results
 
@@ -66,14 +66,16 @@ def test_the_copy_holds_the_small_files_alone(written):
         ({"set": ["train.stps=1"]}, "train.stps"),
         ({}, "--data_dir"),
         ({"data_dir": "nowhere"}, "nowhere"),
-        ({"init_weights": "no.tflite"}, "no.tflite"),
-        ({"results": __file__}, "--results"),
+        ({"init_weights": "no.tflite"}, "--init_weights: no.tflite"),
+        ({"init_weights": __file__}, "--init_weights: .*test_ablation"),
+        ({"table": "camvid_study", "qat": True}, "no row of the whole"),
     ],
 )
 def test_bad_flags_are_refused_before_anything_is_made(tmp_path, values, named):
     workdir = tmp_path / "work"
+    given = {"table": "camvid", "workdir": str(workdir), **values}
     with (
-        defined_flags(command, table="camvid", workdir=str(workdir), **values),
+        defined_flags(command, **given),
         pytest.raises(UserError, match=named) as caught,
     ):
         command.main([])
@@ -81,17 +83,72 @@ def test_bad_flags_are_refused_before_anything_is_made(tmp_path, values, named):
     assert not workdir.exists()
 
 
-def test_a_table_of_another_schedule_is_refused(tmp_path):
+@pytest.fixture
+def records(tmp_path):
+    """A folder that passes for CamVid's records."""
+    CAMVID.save(tmp_path / "records")
+    return tmp_path / "records"
+
+
+def test_a_table_of_another_schedule_is_refused(tmp_path, records):
     write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
-    (tmp_path / "dataset.json").touch()
     with (
         defined_flags(
             command,
             table="camvid",
             workdir=str(tmp_path),
-            data_dir=str(tmp_path),
+            data_dir=str(records),
             set=["train.steps=200"],
         ),
-        pytest.raises(UserError, match="train.steps=1500"),
+        pytest.raises(UserError, match=r"train.steps \(1500 there"),
     ):
         command.main([])
+
+
+def test_a_half_trained_folder_of_another_schedule_is_refused(
+    tmp_path, records
+):
+    trial = trial_folder(tmp_path / "work", "sbl", 0)
+    (trial / "checkpoints" / "step-00000100").mkdir(parents=True)
+    config = row_configs("camvid", ["train.steps=200"])["sbl"]
+    (trial / "config.json").write_text(config.to_json())
+    with (
+        defined_flags(
+            command,
+            table="camvid",
+            workdir=str(tmp_path / "work"),
+            data_dir=str(records),
+        ),
+        pytest.raises(UserError, match=r"sbl.seed0 .*train.steps \(200 there"),
+    ):
+        command.main([])
+
+
+@pytest.mark.parametrize("flag", ["workdir", "results"])
+def test_a_file_in_a_folder_s_place_is_named(tmp_path, records, flag):
+    place = tmp_path / "file"
+    place.touch()
+    given = {"workdir": str(tmp_path / "work"), flag: str(place)}
+    with (
+        defined_flags(command, table="camvid", data_dir=str(records), **given),
+        pytest.raises(UserError, match=f"--{flag}="),
+    ):
+        command.main([])
+
+
+def test_the_command_is_that_of_the_whole_table(tmp_path):
+    with defined_flags(
+        command,
+        table="camvid",
+        workdir="runs/a b",
+        rows=["full"],
+        seeds=["2"],
+        set=["train.steps=10"],
+        qat=True,
+        parallel=2,
+    ) as values:
+        words = command._command(values or command.flags.FLAGS)
+    assert words == (
+        "python -m deepgbass.ablation --table=camvid '--workdir=runs/a b' "
+        "--set train.steps=10 --qat"
+    )

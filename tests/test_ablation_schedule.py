@@ -134,7 +134,9 @@ while not (root / f"{other} began").exists():
     assert run_trials(trials, "data", 2, python(code)) == []
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+)
 def test_a_signal_reaches_the_trial_and_starts_no_further_one(tmp_path, signum):
     code = """
 import pathlib, signal, sys, time

@@ -45,20 +45,36 @@ def test_gains_are_relative_to_the_first_row(tmp_path):
     assert found["MNEdge DeepLab"]["gain"] == {"miou": None, "mbf": None}
     for name in ("+DGD", "DGD-64"):
         gain = found[name]["gain"]
-        assert gain["miou"] == pytest.approx(10)
-        assert gain["mbf"] == pytest.approx(5)
+        assert gain["miou"]["mean"] == pytest.approx(10)
+        assert gain["mbf"]["mean"] == pytest.approx(5)
+        assert gain["mbf"]["std"] is None
     assert found["+DGD"]["paper"]["Cityscapes"]["miou"] == 76.28
     assert found["DGD-64"]["paper"]["Cityscapes"]["miou"] == 76.32
+
+
+def test_gains_are_over_the_seeds_of_both_rows(tmp_path):
+    for seed, miou in ((0, 0.5), (1, 0.4), (2, 0.9)):
+        write_trial(tmp_path, "baseline", seed, {"float": (miou, 0.4)})
+    for seed, miou in ((0, 0.6), (1, 0.44), (7, 0.8)):
+        write_trial(tmp_path, "full", seed, {"float": (miou, 0.4)})
+    write_trial(tmp_path, "dgd", 9, {"float": (0.5, 0.4)})
+    found = rows(tmp_path)
+    gain = found["+DGD+SBL+SBL-WCE"]["gain"]["miou"]
+    assert gain["seeds"] == [0, 1]
+    assert gain["values"] == pytest.approx([20, 10])
+    assert gain["mean"] == pytest.approx(15)
+    assert gain["std"] == pytest.approx(50**0.5)
+    assert found["+DGD"]["gain"]["miou"] is None
 
 
 def test_a_partial_ladder_has_the_rows_that_exist(tmp_path):
     write_trial(tmp_path, "full", 0, {"float": (0.5, 0.4)})
     write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
-    found = rows(tmp_path, planned={"full": [0, 7], "dgd": [0]})
+    found = rows(tmp_path)
     assert list(found) == ["+DGD", "+DGD+SBL+SBL-WCE", "DGD-64"]
-    assert found["+DGD+SBL+SBL-WCE"]["missing_seeds"] == [7]
+    assert found["+DGD+SBL+SBL-WCE"]["missing_seeds"] == [1, 2]
     # No baseline, no gain.
-    assert {row["gain"]["miou"] for row in found.values()} == {None}
+    assert [row["gain"]["miou"] for row in found.values()] == [None] * 3
     assert summarize(SPEC, read_trials(tmp_path / "none", SPEC.keys)) == []
 
 
@@ -87,9 +103,13 @@ def test_trials_of_another_schedule_are_refused(tmp_path):
     write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
     write_trial(tmp_path, "full", 3, {"float": (0.5, 0.4)})
     trials = read_trials(tmp_path, SPEC.keys)
-    require_same(trials, row_configs("camvid"))
-    with pytest.raises(UserError, match="dgd, seed 0.*train.steps=1500") as e:
-        require_same(trials, row_configs("camvid", ["train.steps=100"]))
+    require_same(tmp_path, trials, row_configs("camvid"))
+    # What decides no weights may have changed since.
+    require_same(tmp_path, trials, row_configs("camvid", ["train.keep=9"]))
+    with pytest.raises(UserError, match="dgd.seed0 .*train.steps .1500") as e:
+        require_same(
+            tmp_path, trials, row_configs("camvid", ["train.steps=100"])
+        )
     assert "\n" not in str(e.value)
 
 

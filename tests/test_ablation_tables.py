@@ -76,18 +76,35 @@ def test_the_ends_of_the_ladder_have_three_seeds():
 
 
 @pytest.mark.parametrize("data", ["cityscapes", "ade20k32"])
-def test_the_paper_s_tables_are_the_presets(data):
+def test_the_words_of_the_paper_s_tables_change_nothing_of_the_presets(data):
     for row in TABLES[data].rows:
-        assert row_configs(data)[row.key] == PRESETS[row.preset]
+        assert row.words and row_configs(data)[row.key] == PRESETS[row.preset]
 
 
-def test_words_reach_every_row_but_not_what_makes_it():
-    configs = row_configs(
-        "camvid", ["train.steps=100", "loss.name=sbl", "train.warmup_steps=5"]
-    )
-    assert {config.train.steps for config in configs.values()} == {100}
-    assert configs["baseline"].loss.name == "cross_entropy"
-    assert configs["full"].loss.name == "sbal"
+@pytest.mark.parametrize("table", ["demo", "camvid", "cityscapes", "ade20k32"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["loss.name=sbl", "model.decoder=guided"],
+        ["loss.name=cross_entropy", "model.decoder=none"],
+        ["loss.name=sbal", "model.decoder=deeplab_v3plus"],
+    ],
+)
+def test_words_reach_every_row_but_not_what_makes_it(table, words):
+    words = [*words, "train.steps=100", "train.warmup_steps=5"]
+    plain, changed = row_configs(table), row_configs(table, words)
+    for key, config in changed.items():
+        assert (config.train.steps, config.train.warmup_steps) == (100, 5)
+        assert config.model == plain[key].model
+        assert config.loss == plain[key].loss
+
+
+@pytest.mark.parametrize("table", ["camvid", "cityscapes"])
+def test_no_word_changes_the_width_in_a_row_s_name(table):
+    configs = row_configs(table, ["model.decoder_channels=32"])
+    for row in TABLES[table].rows:
+        if row.name.endswith("-64"):
+            assert configs[row.key].model.decoder_channels == 64
 
 
 def test_the_seed_is_not_set_by_words():

@@ -83,13 +83,23 @@ def test_a_model_without_metrics_has_no_card():
 
 
 def test_the_row_must_be_the_model_s(tmp_path):
+    # The table may have been made where the weights lay elsewhere.
+    words = ["train.init_weights=other/mnet.tflite"]
     for key in ("full", "baseline"):
-        write_trial(tmp_path, key, 0, {"float": (0.5, 0.4)})
-    table = write_table(tmp_path)
+        write_trial(tmp_path, key, 0, {"float": (0.5, 0.4)}, words=words)
+    table = write_table(tmp_path, words=words)
     assert model_card.find_row(table, "full", CONFIG)["key"] == "full"
-    for key, named in (("baseline", "trained otherwise"), ("dgd", "no such")):
+    others = [
+        ("baseline", [], "model.decoder"),
+        ("dgd", [], "no such"),
+        ("full", ["loss.name=sbl"], "loss.name"),
+        ("full", ["train.steps=100"], "train.steps"),
+        ("full", ["data.crop_size=64,64"], "data.crop_size"),
+        ("full", ["train.seed=3"], "seeds .0., .* 3"),
+    ]
+    for key, changes, named in others:
         with pytest.raises(UserError, match=named):
-            model_card.find_row(table, key, CONFIG)
+            model_card.find_row(table, key, CONFIG.with_overrides(changes))
 
 
 def test_a_missing_model_is_named(tmp_path):

@@ -8,12 +8,15 @@ from conftest import ROOT, defined_flags
 from fake_trials import write_table, write_trial
 
 from deepgbass import results
+from deepgbass.ablation.latency import medians
+from deepgbass.ablation.markdown import markdown
 from deepgbass.ablation.summary import (
     read_trials,
     summarize,
     table_conditions,
 )
 from deepgbass.ablation.tables import TABLES
+from deepgbass.configs import ExperimentConfig
 from deepgbass.errors import UserError
 
 BEGIN, END = "<!-- results: table.json -->\n", "<!-- end of results -->\n"
@@ -83,10 +86,10 @@ def test_a_file_that_cannot_be_filled_is_left_alone(
 
 def test_readme_is_filled_from_the_files_that_are_there():
     text = (ROOT / "README.md").read_text()
-    filled, count = results.fill(text, ROOT)
-    if not count:
-        pytest.skip("README.md has no table of results/ yet")
-    assert filled == text
+    for path in TABLE_FILES:
+        marker = f"<!-- results: {path.relative_to(ROOT)} "
+        assert marker in text, f"README.md does not show {path}"
+    assert results.fill(text, ROOT)[0] == text
 
 
 def require_agreement(path):
@@ -94,26 +97,20 @@ def require_agreement(path):
     table = json.loads(path.read_text())
     spec = TABLES[table["table"]]
     trials = read_trials(path.parent, spec.keys)
-    times, latency = path.with_name("latency.json"), {}
-    if times.exists():
-        measured = json.loads(times.read_text())["milliseconds"]
-        latency = {
-            key: {form: found["p50"] for form, found in forms.items()}
-            for key, forms in measured.items()
-        }
-    planned = {
-        row["key"]: row["seeds"] + row["missing_seeds"] for row in table["rows"]
-    }
-    assert table["rows"] == summarize(spec, trials, planned, latency)
+    times = path.with_name("latency.json")
+    measured = json.loads(times.read_text()) if times.exists() else {}
+    assert table["rows"] == summarize(spec, trials, medians(measured))
     assert table["conditions"] == table_conditions(trials)
-    schedules = set()
+    assert path.with_name("table.md").read_text() == markdown(table)
+    first = ExperimentConfig.from_json(json.dumps(table["config"]))
     for row in table["rows"]:
         for seed, result in trials[row["key"]].items():
             assert result.versions and result.config.train.seed == seed
-            assert result.config.with_overrides(row["set"]) == result.config
-            schedules.add(dataclasses.replace(result.config.train, seed=0))
-    if "study" not in table["table"]:
-        assert len(schedules) == 1
+            made = result.config.with_overrides(["train.seed=0", *row["set"]])
+            again = dataclasses.replace(made, train=result.config.train)
+            assert again == result.config
+            if "study" not in table["table"]:
+                assert (made.train, made.data) == (first.train, first.data)
 
 
 def test_agreement_is_seen_and_so_is_its_lack(tmp_path, table):
@@ -122,6 +119,29 @@ def test_agreement_is_seen_and_so_is_its_lack(tmp_path, table):
     write_trial(tmp_path, "full", 0, {"float": (0.61, 0.5)})
     with pytest.raises(AssertionError):
         require_agreement(path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "table.md").write_text("| 99 |"),
+        lambda folder: write_trial(
+            folder, "full", 0, {"float": (0.6, 0.5)}, words=["train.steps=99"]
+        ),
+        lambda folder: write_trial(
+            folder, "full", 0, {"float": (0.6, 0.5)}, words=["data.flip=false"]
+        ),
+        # Another row's training in the folder.
+        lambda folder: (folder / "full/seed0/trial.json").write_text(
+            (folder / "baseline/seed0/trial.json").read_text()
+        ),
+    ],
+    ids=["markdown", "schedule", "data", "row"],
+)
+def test_files_that_do_not_belong_together_are_seen(tmp_path, table, spoil):
+    spoil(tmp_path)
+    with pytest.raises(AssertionError):
+        require_agreement(tmp_path / "table.json")
 
 
 @pytest.mark.parametrize(

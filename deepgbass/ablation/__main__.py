@@ -4,7 +4,7 @@ Examples:
   python -m deepgbass.ablation --table=demo --workdir=runs/demo
   python -m deepgbass.ablation --table=camvid --workdir=runs/camvid \\
       --data_dir=data/camvid --init_weights=mobilenet_edgetpu.tflite \\
-      --set train.steps=5600 --results=results/camvid
+      --qat --results=results/camvid
   python -m deepgbass.ablation --table=camvid --workdir=runs/camvid \\
       --data_dir=data/camvid --rows=baseline,full --seeds=0,1 --parallel=2
   python -m deepgbass.ablation --table=camvid_study --workdir=runs/study \\
@@ -13,10 +13,12 @@ Examples:
 Every row has the same schedule, and with the same seed the same order of
 images and crops. The command may be stopped at any moment; given again, it
 goes on where it was. The work directory gets a folder ROW/seedN for every
-training with its log beside it, table.json, table.md and report.html, of the
-rows that are done so far.
+training with its log beside it, and in the end table.json, table.md and
+report.html, of all rows that are done: name some that are as --rows to have
+them earlier.
 """
 
+import importlib.util
 import pathlib
 import shlex
 import sys
@@ -25,11 +27,19 @@ from absl import flags
 
 from deepgbass.ablation.output import write_table
 from deepgbass.ablation.schedule import Stopped, plan_trials, run_trials
-from deepgbass.ablation.summary import read_trials, require_same
+from deepgbass.ablation.summary import (
+    read_trials,
+    require_same,
+    table_conditions,
+)
 from deepgbass.ablation.tables import TABLES, row_configs
 from deepgbass.commands import cli
+from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
+from deepgbass.files import require_writable
+from deepgbass.presets import note_other_data
 from deepgbass.progress import console
+from deepgbass.zoo.formats import identify
 
 
 def define_flags():
@@ -95,7 +105,7 @@ def main(_):
         qat=values.qat,
     )
     _check_files(values, configs)
-    require_same(read_trials(workdir, spec.keys), configs)
+    _check_folders(values, spec, configs, trials)
     data_dir = _data_dir(next(iter(configs.values())), workdir, values.data_dir)
     try:
         failed = run_trials(trials, data_dir, values.parallel)
@@ -103,11 +113,8 @@ def main(_):
         print(stopped)
         sys.exit(stopped.status)
     if any(read_trials(workdir, spec.keys).values()):
-        command = shlex.join(
-            ["python", "-m", "deepgbass.ablation", *sys.argv[1:]]
-        )
         write_table(
-            name, configs, trials, workdir, data_dir, values.results, command
+            name, configs, workdir, data_dir, values.results, _command(values)
         )
     if failed:
         raise UserError(
@@ -128,24 +135,41 @@ def _parse_seeds(words):
     return tuple(dict.fromkeys(map(int, words)))
 
 
+def _command(values):
+    """The command that makes the whole table, whatever part was done last."""
+    words = [
+        f"--{name}={values[name].value}"
+        for name in ("table", "workdir", "data_dir", "init_weights", "results")
+        if values[name].value is not None
+    ]
+    words += [word for text in values.set for word in ("--set", text)]
+    words += ["--qat"] * values.qat
+    return shlex.join(["python", "-m", "deepgbass.ablation", *words])
+
+
 def _check_files(values, configs):
     """Refuses, before hours are spent, what would fail after them."""
-    if values.results:
-        if pathlib.Path(values.results).is_file():
-            raise UserError(f"--results={values.results} is not a folder")
-        pathlib.Path(values.results).mkdir(parents=True, exist_ok=True)
+    if values.qat:
+        if not any(row.is_full for row in TABLES[values.table].rows):
+            raise UserError(
+                f"--qat: --table={values.table} has no row of the whole method"
+            )
+        if importlib.util.find_spec("tensorflow_model_optimization") is None:
+            raise UserError(
+                "--qat needs tensorflow_model_optimization: "
+                "pip install 'deepgbass[qat]'"
+            )
     some = next(iter(configs.values()))
-    weights = some.train.init_weights
-    if weights is None:
+    if some.train.init_weights is None:
         console.print(
             "Random initial weights; the paper starts from ImageNet's: "
             "--init_weights=PATH (docs/zoo.md)"
         )
-    elif not pathlib.Path(weights).exists():
-        # A TF1 checkpoint is named by its beginning; trials check the rest.
-        beginning = pathlib.Path(f"{weights}.index")
-        if not beginning.exists():
-            raise UserError(f"--init_weights={weights}: there is no such file")
+    else:
+        try:
+            identify(some.train.init_weights)
+        except UserError as error:
+            raise UserError(f"--init_weights: {error}") from None
     if some.data.source != "synthetic":
         folder = values.data_dir
         if not folder or not pathlib.Path(folder, "dataset.json").is_file():
@@ -154,13 +178,30 @@ def _check_files(values, configs):
                 f"with dataset.json, as --data_dir, not {folder!r} "
                 "(datasets/README.md)"
             )
+        note_other_data(some, DatasetInfo.load(folder), folder)
+
+
+def _check_folders(values, spec, configs, trials):
+    """Refuses folders that hold other trainings, done or half done."""
+    for folder in filter(None, (values.workdir, values.results)):
+        found = read_trials(folder, spec.keys)
+        require_same(folder, found, configs)
+        if any(found.values()):
+            table_conditions(found)
+    cli.import_tensorflow()
+    from deepgbass.experiment import check_workdir
+
+    for trial in trials:
+        check_workdir(trial.config, trial.folder)
+    for flag in ("workdir", "results"):
+        if values[flag].value is not None:
+            require_writable(values[flag].value, flag)
 
 
 def _data_dir(config, workdir, data_dir):
     """The folder of records; the embedded set is written, once for all."""
     if config.data.source != "synthetic":
         return data_dir
-    cli.import_tensorflow()
     from deepgbass.data.synthetic import write_synthetic
 
     data_dir = pathlib.Path(data_dir or workdir / "data")

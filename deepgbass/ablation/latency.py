@@ -29,16 +29,18 @@ def measure_latency(workdir, trials):
         trials: as `read_trials` gives them.
 
     Returns:
-        dict of key -> form -> milliseconds, the median of the rounds.
+        dict: `what` was timed, `rounds`, `threads`, `runtime`, `host` and
+        `milliseconds`, key -> form -> statistics; empty without exports.
     """
     models = {}
     for key, results in trials.items():
-        for seed in list(results)[:1]:
+        for seed in results:
             folder = trial_folder(workdir, key, seed) / "export"
             for quantization in _TIMED:
                 path = folder / f"model_{quantization}.tflite"
+                # Times do not depend on the seed: the first that has it.
                 if path.exists():
-                    models[key, form_of(quantization)] = path
+                    models.setdefault((key, form_of(quantization)), path)
     if not models:
         return {}
     file = pathlib.Path(workdir) / FILE_NAME
@@ -50,9 +52,18 @@ def measure_latency(workdir, trials):
     if found.get("sha256") != digests:
         found = _measure(models) | {"sha256": digests}
         write_atomic(file, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def medians(measured):
+    """Key -> form -> milliseconds, the median of the rounds.
+
+    Args:
+        measured: from `measure_latency`, or latency.json.
+    """
     return {
         key: {form: times["p50"] for form, times in forms.items()}
-        for key, forms in found["milliseconds"].items()
+        for key, forms in measured.get("milliseconds", {}).items()
     }
 
 

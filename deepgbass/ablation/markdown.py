@@ -41,7 +41,7 @@ def gains(rows):
         line = {"network": row["name"], "seeds": str(len(row["seeds"]))}
         for name, metric in (("mIoU", "miou"), ("mBF", "mbf")):
             line[name] = _percent(means[metric])
-            line[f"{name} Δ%"] = _gain(row["gain"][metric])
+            line[f"{name} Δ%"] = _statistics(row["gain"][metric], "+.1f")
         for data in papers:
             found = row["paper"].get(data)
             for name, metric in (("mIoU", "miou"), ("mBF", "mbf")):
@@ -55,34 +55,77 @@ def gains(rows):
 
 
 def notes(table):
-    """What the table is of, in a paragraph."""
+    """What the table is of and how it was measured, in a paragraph."""
     rows = table["rows"]
-    words = f"%, {conditions(table['conditions'])}. Δ%: relative to "
-    words += f"{rows[0]['name']}"
+    words = [
+        f"%, {conditions(table['conditions'])}.",
+        f"Near boundaries: {table['conditions']['bands_rule']}.",
+        f"Δ%: relative to {rows[0]['name']} with the same seed.",
+    ]
     if any(len(row["seeds"]) > 1 for row in rows):
-        words += "; ±: standard deviation over the seeds"
-    words += "."
+        words.append("±: standard deviation over the seeds.")
+    if any("qat_int8" in row["forms"] for row in rows):
+        words.append(
+            "QAT: fine-tuned under the rounding of int8, which is further "
+            "training too."
+        )
+    return (
+        " ".join([*words, *_costs_measured(table), *_rows_told(table)]) + "\n"
+    )
+
+
+def _costs_measured(table):
+    size = "x".join(map(str, table["config"]["data"]["eval_size"]))
+    yield f"GFLOPs (the rule of Table II) of an input of {size}."
+    if timed := table.get("latency"):
+        yield (
+            f"CPU ms: {timed['what']}, {timed['threads']} threads, median of "
+            f"{timed['rounds']} by turns, on {timed['host']['cpu']}."
+        )
+
+
+def _rows_told(table):
+    """What is not to be seen in the rows that are there."""
+    rows = table["rows"]
+    first = {}
+    for row in rows:
+        if (other := first.setdefault(row["key"], row)) is not row:
+            yield f"{row['name']} is the training of {other['name']}."
+    narrow = [
+        row["name"]
+        for row in rows
+        if "model.decoder_channels=64" in row["set"]
+        and not row["name"].endswith("-64")
+    ]
+    if narrow:
+        yield (
+            f"The decoder of {', '.join(narrow)} has 64 channels, in the "
+            "paper 256."
+        )
     missing = [
         f"{row['name']} with {', '.join(map(str, row['missing_seeds']))}"
         for row in rows
         if row["missing_seeds"]
     ]
     if missing:
-        words += f" Seeds not done yet: {'; '.join(missing)}."
+        yield f"Seeds not done yet: {'; '.join(missing)}."
     there = {row["name"] for row in rows}
     absent = [
         row.name for row in TABLES[table["table"]].rows if row.name not in there
     ]
     if absent:
-        words += f" Rows not done yet: {', '.join(absent)}."
-    return words + "\n"
+        yield f"Rows not done yet: {', '.join(absent)}."
 
 
 def forms(rows):
     """Every metric of every form of each training."""
     lines = []
     for row, form, found in _each_form(rows):
-        line = {"network": row["name"], "form": _FORMS[form]}
+        line = {
+            "network": row["name"],
+            "form": _FORMS[form],
+            "seeds": ", ".join(map(str, found["seeds"])),
+        }
         for name, metric in _METRICS.items():
             line[name] = _percent(found[metric])
         lines.append(line)
@@ -141,12 +184,20 @@ def _each_form(rows):
                 yield row, form, found
 
 
-def _percent(statistics):
-    mean, std = statistics["mean"], statistics["std"]
-    if mean is None:
+def _percent(found):
+    shares = {
+        name: None if found[name] is None else 100 * found[name]
+        for name in ("mean", "std")
+    }
+    return _statistics(shares, ".2f")
+
+
+def _statistics(found, form):
+    """Mean, and deviation if there is one; a hyphen for none."""
+    if found is None or found["mean"] is None:
         return "-"
-    spread = "" if std is None else f" ± {100 * std:.2f}"
-    return f"{100 * mean:.2f}{spread}"
+    spread = "" if found["std"] is None else f" ± {found['std']:{form[-3:]}}"
+    return f"{found['mean']:{form}}{spread}"
 
 
 def _gain(value):

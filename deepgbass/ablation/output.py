@@ -21,9 +21,11 @@ from deepgbass.versions import versions
 
 # Of a trial's folder, what a copy of the results keeps: the small files.
 _KEPT = ("config.json", "dataset.json", "history.jsonl", FILE_NAME)
+# Of the times, what a table says of how they were measured.
+_TIMING = ("what", "rounds", "threads", "runtime", "host")
 
 
-def write_table(name, configs, trials, workdir, data_dir, results, command):
+def write_table(name, configs, workdir, data_dir, results, command):
     """Times the models, then writes and prints all of a table.
 
     Writes table.json, table.md and report.html into the work directory.
@@ -31,7 +33,6 @@ def write_table(name, configs, trials, workdir, data_dir, results, command):
     Args:
         name: of `TABLES`.
         configs: key -> `ExperimentConfig`, as `row_configs` gives them.
-        trials: list of `Trial` that were planned.
         workdir: of the table, with at least one trial that is done.
         data_dir: folder of records.
         results: None, or a folder for a copy of the small files.
@@ -39,17 +40,15 @@ def write_table(name, configs, trials, workdir, data_dir, results, command):
     """
     spec, workdir = TABLES[name], pathlib.Path(workdir)
     found = read_trials(workdir, spec.keys)
-    planned = {}
-    for trial in trials:
-        planned.setdefault(trial.key, []).append(trial.seed)
-    times = latency.measure_latency(workdir, found)
+    measured = latency.measure_latency(workdir, found)
     table = {
         "table": name,
         "command": command,
         "conditions": table_conditions(found),
         "config": json.loads(configs[spec.rows[0].key].to_json()),
         "versions": versions(),
-        "rows": summarize(spec, found, planned, times),
+        "latency": {n: v for n, v in measured.items() if n in _TIMING},
+        "rows": summarize(spec, found, latency.medians(measured)),
     }
     text = markdown(table)
     folders = [workdir]
@@ -89,12 +88,16 @@ def _report(name, configs, found, workdir, data_dir):
     config = next(iter(configs.values()))
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     runs = {}
-    for row in TABLES[name].rows:
+    # The page looks closest at its last network: the whole method.
+    for row in sorted(TABLES[name].rows, key=lambda row: row.is_full):
         if row.key not in runs and found[row.key]:
             seed, result = next(iter(found[row.key].items()))
             folder = trial_folder(workdir, row.key, seed)
             runs[row.key] = Run(
-                row.name, folder, load_predictor(folder), result.metrics
+                f"{row.name}, seed {seed}",
+                folder,
+                load_predictor(folder),
+                result.metrics,
             )
     path = workdir / "report.html"
     report_runs(path, f"Ablation: {name}", list(runs.values()), dataset)

@@ -7,6 +7,7 @@ next one's. Its output goes to the screen and to a log beside its folder.
 import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import signal
@@ -155,7 +156,8 @@ def run_trials(trials, data_dir, parallel=1, command=command):
         The trials that failed.
 
     Raises:
-        Stopped: Ctrl-C or SIGTERM; the trials under way have saved.
+        Stopped: Ctrl-C, SIGTERM or a closed terminal; the trials under way
+            have saved.
     """
     children = _Children(os.cpu_count() or 1, parallel)
     waiting = []
@@ -170,7 +172,11 @@ def run_trials(trials, data_dir, parallel=1, command=command):
     ):
         statuses = list(
             pool.map(
-                lambda trial: children.run(trial, command, data_dir), waiting
+                lambda trial, number: children.run(
+                    trial, f"{number} of {len(waiting)}", command, data_dir
+                ),
+                waiting,
+                itertools.count(1),
             )
         )
     if children.stopped:
@@ -196,7 +202,7 @@ class _Children:
 
     @contextlib.contextmanager
     def stopped_by_signals(self):
-        signals = (signal.SIGINT, signal.SIGTERM)
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {s: signal.signal(s, self._stop) for s in signals}
         try:
             yield
@@ -207,14 +213,19 @@ class _Children:
     def _stop(self, signum, frame):
         self.stopped = signum
         for process in tuple(self._running):
-            process.send_signal(signum)
+            self._pass_on(process)
 
-    def run(self, trial, command, data_dir):
+    def _pass_on(self, process):
+        # A trial saves at SIGTERM, as of a closed terminal it knows nothing.
+        hung_up = self.stopped == signal.SIGHUP
+        process.send_signal(signal.SIGTERM if hung_up else self.stopped)
+
+    def run(self, trial, turn, command, data_dir):
         """Runs a trial and passes on what it prints; gives its exit status."""
         if self.stopped:
             return None
         if not self._prefixed:
-            console.rule(trial.name)
+            console.rule(f"{trial.name} ({turn})")
         trial.folder.parent.mkdir(parents=True, exist_ok=True)
         process = subprocess.Popen(
             command(trial, data_dir),
@@ -228,7 +239,7 @@ class _Children:
         )
         self._running.add(process)
         if self.stopped:  # Between the first line and this one.
-            process.send_signal(self.stopped)
+            self._pass_on(process)
         prefix = f"[{trial.name}] " if self._prefixed else ""
         with trial.folder.with_suffix(".log").open("a") as log:
             for line in process.stdout:

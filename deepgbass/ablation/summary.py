@@ -9,6 +9,7 @@ import numpy as np
 from deepgbass.ablation import paper
 from deepgbass.ablation.schedule import trial_folder
 from deepgbass.ablation.trial import read_result
+from deepgbass.configs import differences
 from deepgbass.errors import UserError
 
 METRICS = ("miou", "mbf", "mbf_3px", "mbf_1px", "pixel_accuracy")
@@ -50,10 +51,11 @@ def read_trials(workdir, keys):
     return found
 
 
-def require_same(trials, configs):
+def require_same(workdir, trials, configs):
     """Makes sure that all trials are of the same table.
 
     Args:
+        workdir: where they lie.
         trials: from `read_trials`.
         configs: key -> `ExperimentConfig` of any seed.
 
@@ -64,36 +66,29 @@ def require_same(trials, configs):
         for seed, result in results.items():
             train = dataclasses.replace(configs[key].train, seed=seed)
             wanted = dataclasses.replace(configs[key], train=train)
-            for section in ("model", "data", "loss", "train"):
-                old, new = (
-                    getattr(result.config, section),
-                    vars(wanted)[section],
+            if found := differences(result.config, wanted):
+                raise UserError(
+                    f"{key}, seed {seed} of {trial_folder(workdir, key, seed)}"
+                    f" differs in {', '.join(found)}; choose another folder "
+                    "or give the same --set words"
                 )
-                for name, value in vars(new).items():
-                    if vars(old)[name] != value:
-                        raise UserError(
-                            f"{key}, seed {seed} was trained with {section}."
-                            f"{name}={vars(old)[name]!r}, and this table has "
-                            f"{value!r}; choose another --workdir or give the "
-                            "same --set words"
-                        )
 
 
-def summarize(spec, trials, planned=None, latency=None):
+def summarize(spec, trials, latency=None):
     """The rows of a table.
 
     Args:
         spec: `TableSpec`.
         trials: from `read_trials`.
-        planned: key -> seeds that the table should have; None: each row's.
-        latency: None, or times as `measure_latency` gives them.
+        latency: None, or times as `latency.medians` gives them.
 
     Returns:
         list of dicts for JSON, in the table's order, of the rows that have a
         trial: `name`, `key`, `set` (what makes it), `seeds`, `missing_seeds`;
         `miou` and `mbf`, means over seeds of the float network in 0..1;
-        `gain`, of both, relative to the first row in % (None for that row
-        and where it has no trial); `paper` (see `paper.of_row`);
+        `gain`, of both, relative to the first row in %: `seeds`, those that
+        both rows have, and `mean`, `std`, `values` (None for the first row
+        and where no seed is in both); `paper` (see `paper.of_row`);
         `parameters`, `gflops`; `forms`: form ("float", "int8", "qat_int8",
         "float_tflite") -> `seeds`, each of `METRICS` as `mean`, `std` (None
         for one seed) and `values` by seed, and `bands`, a list of `width` and
@@ -104,7 +99,6 @@ def summarize(spec, trials, planned=None, latency=None):
         results = trials.get(row.key)
         if not results:
             continue
-        wanted = (planned or {}).get(row.key, row.seeds)
         forms = _forms(results)
         some = next(iter(results.values()))
         rows.append(
@@ -114,7 +108,7 @@ def summarize(spec, trials, planned=None, latency=None):
                 "preset": row.preset or spec.preset,
                 "set": list(row.words),
                 "seeds": list(results),
-                "missing_seeds": [s for s in wanted if s not in results],
+                "missing_seeds": [s for s in row.seeds if s not in results],
                 "miou": forms["float"]["miou"]["mean"],
                 "mbf": forms["float"]["mbf"]["mean"],
                 "paper": paper.of_row(row.name),
@@ -124,15 +118,33 @@ def summarize(spec, trials, planned=None, latency=None):
                 "latency_ms": (latency or {}).get(row.key, {}),
             }
         )
-    base = rows[0] if rows and rows[0]["name"] == spec.rows[0].name else None
+    first = rows[0] if rows and rows[0]["name"] == spec.rows[0].name else None
     for row in rows:
         row["gain"] = {
-            metric: None
-            if base is None or row is base
-            else paper.gain(row[metric], base[metric])
+            metric: None if row is first else _gain(row, first, metric)
             for metric in ("miou", "mbf")
         }
     return rows
+
+
+def _gain(row, base, metric):
+    """Over the seeds of both rows, each against the same seed's baseline."""
+    if base is None:
+        return None
+    there = dict(
+        zip(
+            base["seeds"], base["forms"]["float"][metric]["values"], strict=True
+        )
+    )
+    values = row["forms"]["float"][metric]["values"]
+    gains = {
+        seed: paper.gain(value, there[seed])
+        for seed, value in zip(row["seeds"], values, strict=True)
+        if seed in there
+    }
+    if not gains:
+        return None
+    return {"seeds": list(gains), **_statistics(list(gains.values()))}
 
 
 def table_conditions(trials):
@@ -168,12 +180,12 @@ def _form(form, results):
     bands = zip(*(m["bands"] for m in metrics), strict=True)
     return {
         "seeds": list(found),
-        **{name: _statistics(metrics, name) for name in METRICS},
+        **{name: _statistics([m[name] for m in metrics]) for name in METRICS},
         "bands": [
             {
                 "width": of_seeds[0]["width"],
                 **{
-                    name: _statistics(of_seeds, name)
+                    name: _statistics([band[name] for band in of_seeds])
                     for name in ("miou", "pixel_accuracy")
                 },
             }
@@ -182,9 +194,8 @@ def _form(form, results):
     }
 
 
-def _statistics(dicts, name):
+def _statistics(values):
     """Mean, standard deviation (of the population they are drawn from)."""
-    values = [found[name] for found in dicts]
     if None in values:
         return {"mean": None, "std": None, "values": values}
     several = len(values) > 1

@@ -51,31 +51,40 @@ class TableSpec:
         return list(dict.fromkeys(row.key for row in self.rows))
 
 
-_CE = "loss.name=cross_entropy"
-_NO_DECODER = "model.decoder=none"
-# The ladder of Tables I and III: name, key, and CamVid's words. The keys are
-# the endings of the presets' names.
+_CE, _SBL = "loss.name=cross_entropy", "loss.name=sbl"
+_NO_DECODER, _DGD = "model.decoder=none", "model.decoder=guided"
+_DLV3P, _64 = "model.decoder=deeplab_v3plus", "model.decoder_channels=64"
+# The ladder of Tables I and III: name, key, words. The keys are the endings
+# of the presets' names. A row has all that makes it, also where its preset
+# says the same, so that no other word can change it.
 _LADDER = (
     ("MNEdge DeepLab", "baseline", (_NO_DECODER, _CE)),
-    ("+DGD", "dgd", (_CE,)),
-    ("+SBL", "sbl", (_NO_DECODER, "loss.name=sbl")),
-    ("+DGD+SBL", "dgd_sbl", ("loss.name=sbl",)),
-    ("+DGD+SBL+SBL-WCE", "full", ("loss.name=sbal",)),
+    ("+DGD", "dgd", (_DGD, _CE)),
+    ("+SBL", "sbl", (_NO_DECODER, _SBL)),
+    ("+DGD+SBL", "dgd_sbl", (_DGD, _SBL)),
+    ("+DGD+SBL+SBL-WCE", "full", (_DGD, "loss.name=sbal")),
 )
 # Of the ends of the ladder, whose distance is the result.
 _SEEDS = {"baseline": (0, 1, 2), "full": (0, 1, 2)}
 
 
-def _ladder(data=None):
-    """The ladder's rows: of CamVid, or of the presets for a data set."""
+def _ladder(data):
+    """The ladder's rows, of the presets for a data set."""
+    return tuple(
+        Row(name, key, words, f"{data}_mnedge_{key}", is_full=key == "full")
+        for name, key, words in _LADDER
+    )
+
+
+def _camvid_ladder():
+    """The same of CamVid's preset, with 64 channels in the decoder."""
     return tuple(
         Row(
             name,
             key,
-            () if data else words,
-            data and f"{data}_mnedge_{key}",
-            (0,) if data else _SEEDS.get(key, (0,)),
-            key == "full",
+            (*words, _64) if _DGD in words else words,
+            seeds=_SEEDS.get(key, (0,)),
+            is_full=key == "full",
         )
         for name, key, words in _LADDER
     )
@@ -111,16 +120,16 @@ TABLES = {
     "demo": TableSpec(
         (
             Row("DeepLab", "baseline", (_NO_DECODER, _CE)),
-            Row("DeepGBASS", "full", is_full=True),
+            Row("DeepGBASS", "full", (_DGD, "loss.name=sbal"), is_full=True),
         ),
         "demo",
     ),
     "camvid": TableSpec(
         (
-            *_ladder(),
-            Row("DLv3D-64", "dlv3d_64", ("model.decoder=deeplab_v3plus", _CE)),
-            # The preset's DGD has 64 channels: the training of +DGD.
-            Row("DGD-64", "dgd", (_CE,)),
+            *_camvid_ladder(),
+            Row("DLv3D-64", "dlv3d_64", (_DLV3P, _64, _CE)),
+            # The training of +DGD, which has 64 channels here.
+            Row("DGD-64", "dgd", (_DGD, _CE, _64)),
         ),
         "camvid",
         quantizations=("int8", "float"),
@@ -137,8 +146,8 @@ TABLES = {
     "cityscapes": TableSpec(
         (
             *_ladder("cityscapes"),
-            Row("DLv3D-64", "dlv3d_64", preset="table2_dlv3d_64"),
-            Row("DGD-64", "dgd_64", preset="table2_dgd_64"),
+            Row("DLv3D-64", "dlv3d_64", (_DLV3P, _64, _CE), "table2_dlv3d_64"),
+            Row("DGD-64", "dgd_64", (_DGD, _64, _CE), "table2_dgd_64"),
         ),
         quantizations=("int8", "float"),
     ),

@@ -18,7 +18,7 @@ import sys
 from absl import flags
 
 from deepgbass.commands import cli
-from deepgbass.configs import ExperimentConfig
+from deepgbass.configs import ExperimentConfig, differences
 from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 from deepgbass.presets import get_config
@@ -52,7 +52,9 @@ class TrialResult:
     def has(self, config, quantizations):
         """Whether it is a trial of that configuration, with all forms."""
         wanted = {"float", *map(form_of, quantizations)}
-        return self.config == config and wanted <= set(self.metrics)
+        return not differences(self.config, config) and wanted <= set(
+            self.metrics
+        )
 
 
 def read_result(folder):

@@ -23,7 +23,7 @@ from deepgbass.commands import cli
 from deepgbass.configs import load_config, summary
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
-from deepgbass.presets import PRESETS_BY_DATA, get_config
+from deepgbass.presets import PRESETS_BY_DATA, get_config, note_other_data
 from deepgbass.training.cluster import STRATEGIES, check_strategy
 
 
@@ -142,15 +142,7 @@ def _look_at_data(config, data_dir):
     config.require_data_dir(data_dir)
     if config.data.source == "synthetic":
         return
-    info = DatasetInfo.load(data_dir)
-    for intended, presets in PRESETS_BY_DATA.items():
-        named = any(preset.name == config.name for preset in presets)
-        if named and info.name != intended:
-            print(
-                f"Note: {config.name} is a recipe for {intended}; the data set "
-                f"in {data_dir} is {info.name}, of {info.num_classes} classes",
-                flush=True,
-            )
+    note_other_data(config, DatasetInfo.load(data_dir), data_dir)
 
 
 def _prepare(config, data_dir, name, cluster):

@@ -6,6 +6,7 @@ is the form kept in a work directory. The named ones are in `presets.py`.
 """
 
 from deepgbass.configs.data import DataConfig
+from deepgbass.configs.differences import differences
 from deepgbass.configs.experiment import (
     ExperimentConfig,
     load_config,
@@ -27,6 +28,7 @@ __all__ = [
     "ModelConfig",
     "OPTIMIZERS",
     "TrainConfig",
+    "differences",
     "load_config",
     "read_config",
 ]

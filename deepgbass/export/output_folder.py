@@ -3,9 +3,8 @@
 import json
 import os
 
-from deepgbass.configs import ExperimentConfig
+from deepgbass.configs import ExperimentConfig, differences
 from deepgbass.errors import UserError
-from deepgbass.experiment import is_same_experiment
 
 # Where an export is kept that its gates did not let pass.
 REJECTED = "rejected"
@@ -38,7 +37,7 @@ def refuse_other_model(folder, config, class_names, size, output, input_type):
             there = ExperimentConfig.from_json(json.dumps(found["config"]))
             takes = found["input"]
             alike = {
-                "configuration": is_same_experiment(there, config),
+                "configuration": not differences(there, config),
                 "classes": tuple(found["dataset"]["class_names"])
                 == class_names,
                 "size": tuple(takes["size"]) == size,
