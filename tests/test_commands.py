@@ -112,3 +112,15 @@ def test_ablation_compares_its_rows(tmp_path):
         assert found["float"]["images"] == found["int8"]["images"] == 40
         assert row["miou"] == found["float"]["miou"]
     assert (tmp_path / "runs" / "table.md").read_text() in output
+    figures = tmp_path / "figures"
+    output = run(
+        "-m",
+        "deepgbass.figures",
+        f"--workdir={tmp_path / 'runs'}",
+        f"--output_dir={figures}",
+        "--inset_classes=pole,ring",
+    )
+    for name in ("comparison.png", "distance.png"):
+        with Image.open(figures / name) as picture:
+            assert min(picture.size) > 100
+        assert str(figures / name) in output

@@ -100,3 +100,22 @@ def test_a_missing_row_or_table_is_named(ladder):
         pytest.raises(UserError, match="nowhere/table.json"),
     ):
         command.main(["figures"])
+
+
+def test_a_training_of_two_rows_is_compared_once(ladder):
+    write_trial(ladder, "dgd", 0, {"float": (0.5, 0.4)})
+    table = write_table(ladder)
+    for row in table["rows"]:
+        folder = ladder / row["key"] / f"seed{row['seeds'][0]}"
+        (folder / "checkpoints").mkdir(exist_ok=True)
+    folders = command._folders(table, ladder)
+    assert list(folders) == ["MNEdge DeepLab", "+DGD", "+DGD+SBL+SBL-WCE"]
+    (ladder / "full" / "seed0" / "checkpoints").rmdir()
+    with pytest.raises(UserError, match="no checkpoints in .*full"):
+        command._folders(table, ladder)
+
+
+@pytest.mark.parametrize("names", [[], ["pole", "unicorn"]])
+def test_classes_that_are_none_are_refused(names):
+    with pytest.raises(UserError, match="--inset_classes"):
+        command._class_ids(names, CAMVID)

@@ -18,6 +18,7 @@ import pathlib
 
 from absl import app, flags
 
+from deepgbass.ablation.schedule import trial_folder
 from deepgbass.ablation.table_file import read_table
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
@@ -81,7 +82,6 @@ def main(argv):
 
 def _compare(path, table, values):
     cli.import_tensorflow()
-    from deepgbass.ablation.schedule import trial_folder
     from deepgbass.configs import load_config
     from deepgbass.evaluation.predictors import load_predictor
     from deepgbass.experiment import open_split
@@ -89,10 +89,7 @@ def _compare(path, table, values):
     from deepgbass.figures.insets import choose_insets
     from deepgbass.progress import track
 
-    folders = {}
-    for row in table["rows"][:_MOST_ROWS]:
-        folder = trial_folder(values.workdir, row["key"], row["seeds"][0])
-        folders[row["name"]] = folder
+    folders = _folders(table, values.workdir)
     config = load_config(next(iter(folders.values())))
     dataset = open_split(
         config, values.workdir, values.data_dir, config.data.eval_split
@@ -121,7 +118,26 @@ def _compare(path, table, values):
     save_comparison(path, scenes, dataset.info)
 
 
+def _folders(table, workdir):
+    """Row -> folder of its first seed; a training of two rows counts once."""
+    rows = {}
+    for row in table["rows"]:
+        rows.setdefault(row["key"], row)
+    folders = {}
+    for row in list(rows.values())[:_MOST_ROWS]:
+        folder = trial_folder(workdir, row["key"], row["seeds"][0])
+        if not (folder / "checkpoints").is_dir():
+            raise UserError(
+                f"--workdir={workdir}: there are no checkpoints in {folder}, "
+                "which the comparison needs; give the trainings' own folder"
+            )
+        folders[row["name"]] = folder
+    return folders
+
+
 def _class_ids(names, info):
+    if not names:
+        raise UserError("--inset_classes names no class")
     for name in names:
         if name not in info.class_names:
             raise UserError(
