@@ -103,6 +103,8 @@ _STUDY = (
     "loss.reading=binary",
     "loss.reading=masked_max",
     "loss.reading=classwise_max",
+    "train.learning_rate=0.002",
+    "train.rate_multipliers=logits=1",
     "train.warmup_steps=120",
     "train.freeze_batch_norm=true",
     "model.batch_norm_momentum=0.99",
