@@ -8,6 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from deepgbass.data import tfrecord
+from deepgbass.data.conversion import convert
+from deepgbass.data.folder import open_folder
 
 
 def encode(array, kind="PNG", **options):
@@ -35,7 +37,7 @@ def random_label(rng, height=12, width=16, ids=3):
 
 
 def write_folder(root, names, classes=("a", "b", "c"), seed=0):
-    """A folder in the layout of `convert_folder`; names without suffix."""
+    """A folder in the layout of `open_folder`; names without suffix."""
     rng = np.random.default_rng(seed)
     for name in names:
         image = root / "images" / f"{name}.jpg"
@@ -62,3 +64,8 @@ def stored(data_dir, split):
     paths = tfrecord.list_shards(data_dir, split)
     payloads = tf.data.TFRecordDataset(paths).as_numpy_iterator()
     return [tfrecord.deserialize_example(payload) for payload in payloads]
+
+
+def convert_folder(source, data_dir, **options):
+    """Converts a folder as `write_folder` makes it; returns `DatasetInfo`."""
+    return convert(open_folder(source), data_dir, **options)

@@ -15,9 +15,8 @@ import signal
 import sys
 import traceback
 
-from image_files import folder_bytes
+from image_files import convert_folder, folder_bytes
 
-from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError

@@ -19,27 +19,11 @@ def test_it_is_the_exponential_average_of_the_weights():
             decay * e + (1 - decay) * w
             for e, w in zip(expected, weights, strict=True)
         ]
-    with average.applied():
-        # Moving statistics too.
-        assert any("moving" in w.name for w in model.weights)
-        for got, wanted in zip(model.get_weights(), expected, strict=True):
-            np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
-    for got, own in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_array_equal(got, own.astype(np.float32))
-
-
-def test_the_own_weights_come_back_after_an_error():
-    model = small_network()
-    average = WeightAverage(model, 0.5)
-    model.set_weights([w + 1 for w in model.get_weights()])
-    own = model.get_weights()
-    try:
-        with average.applied():
-            assert (model.get_weights()[0] != own[0]).all()
-            raise KeyError
-    except KeyError:
-        pass
-    np.testing.assert_array_equal(model.get_weights()[0], own[0])
+    average.apply()
+    # Moving statistics too.
+    assert any("moving" in w.name for w in model.weights)
+    for got, wanted in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_it_survives_a_checkpoint(tmp_path):
@@ -61,13 +45,3 @@ def test_it_survives_a_checkpoint(tmp_path):
         other.get_weights(), model.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(got, wanted)
-
-
-def test_reset_begins_anew():
-    model = small_network()
-    average = WeightAverage(model, 0.5)
-    model.set_weights([w + 1 for w in model.get_weights()])
-    average.reset()
-    np.testing.assert_array_equal(
-        average.shadows[0].numpy(), model.get_weights()[0]
-    )

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from sbal_reference import magnitude, uncompiled
 
-from deepgbass import boundary
 from deepgbass.configs import LOSS_CHOICES
+from deepgbass.losses import boundary
 
 pytestmark = pytest.mark.usefixtures(uncompiled.__name__)
 

@@ -5,7 +5,8 @@ import pytest
 from conftest import ROOT
 from image_files import decode, encode, stored
 
-from deepgbass.data.camvid import CAMVID, convert_camvid
+from deepgbass.data.camvid import CAMVID, open_camvid
+from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.manifest import Statistics
 from deepgbass.data.pipeline import load_dataset
@@ -16,7 +17,7 @@ from deepgbass.errors import UserError
 @pytest.fixture(scope="module")
 def data_dir(shared, tmp_path_factory):
     path = tmp_path_factory.mktemp("camvid")
-    convert_camvid(shared / "data/camvid", path)
+    convert(open_camvid(shared / "data/camvid"), path)
     return path
 
 
@@ -80,7 +81,7 @@ def test_layout_of_segnet_is_read(tmp_path):
             path = tmp_path / "CamVid" / name / "0001TP.png"
             path.parent.mkdir(parents=True)
             path.write_bytes(encode(array))
-    info = convert_camvid(tmp_path / "CamVid", tmp_path / "data")
+    info = convert(open_camvid(tmp_path / "CamVid"), tmp_path / "data")
     assert info.splits == {"test": 1, "train": 1, "val": 1}
     assert info.class_names == CAMVID.class_names
     verify_split(load_dataset(tmp_path / "data", "test"))
@@ -93,7 +94,7 @@ def test_classes_have_distinct_names_and_colors():
 
 def test_other_folder_is_named(tmp_path):
     with pytest.raises(UserError, match="images: no such directory"):
-        convert_camvid(tmp_path, tmp_path / "data")
+        convert(open_camvid(tmp_path), tmp_path / "data")
 
 
 def test_script_opens_camvid(tmp_path):

@@ -7,7 +7,13 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from image_files import encode, random_image, random_label, write_folder
+from image_files import (
+    convert_folder,
+    encode,
+    random_image,
+    random_label,
+    write_folder,
+)
 from PIL import Image
 from record_faults import RECORDS, SHARD, flip
 
@@ -15,7 +21,6 @@ from deepgbass.data import audit, tfrecord
 from deepgbass.data.audit import audit_dataset
 from deepgbass.data.check_json import to_json
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.folder import convert_folder
 from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError
 

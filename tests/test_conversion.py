@@ -19,7 +19,7 @@ from image_files import (
 from deepgbass.data import conversion, verify
 from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.folder import convert_folder, open_folder
+from deepgbass.data.folder import open_folder
 from deepgbass.data.manifest import check_shards
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.source import Source
@@ -115,13 +115,13 @@ def test_bad_items_cost_their_own_shards_alone(tmp_path, monkeypatch):
     good = bad.read_bytes()
     bad.write_bytes(b"")
     with pytest.raises(UserError, match="1 of 8 are bad: .*3.png: .*empty"):
-        convert_folder(source, tmp_path / "data", num_shards=3)
+        convert(open_folder(source), tmp_path / "data", num_shards=3)
     bad.write_bytes(good)
     names = reads(monkeypatch)
-    convert_folder(source, tmp_path / "data", num_shards=3)
+    convert(open_folder(source), tmp_path / "data", num_shards=3)
     # 7 in 3 shards: 0 1 | 2 3 | 4 5 6.
     assert names == ["train/2.jpg", "train/3.jpg"]
-    convert_folder(source, tmp_path / "again", num_shards=3)
+    convert(open_folder(source), tmp_path / "again", num_shards=3)
     assert folder_bytes(tmp_path / "data") == folder_bytes(tmp_path / "again")
 
 
@@ -155,7 +155,7 @@ def interrupt(source, data_dir, monkeypatch, **options):
     with monkeypatch.context() as patch:
         patch.setattr(conversion, "_publish", killed)
         with pytest.raises(KeyboardInterrupt):
-            convert_folder(source, data_dir, num_shards=3, **options)
+            convert(open_folder(source), data_dir, num_shards=3, **options)
 
 
 def test_changed_files_are_read_again(tmp_path, monkeypatch):
@@ -165,7 +165,7 @@ def test_changed_files_are_read_again(tmp_path, monkeypatch):
     changed = source / "images/train/5.jpg"
     changed.write_bytes((other / "images/train/5.jpg").read_bytes())
     names = reads(monkeypatch)
-    convert_folder(source, tmp_path / "data", num_shards=3)
+    convert(open_folder(source), tmp_path / "data", num_shards=3)
     assert names == [f"train/{i}.jpg" for i in (4, 5, 6)]
     assert stored(tmp_path / "data", "train")[5].image == changed.read_bytes()
 
@@ -180,8 +180,8 @@ def test_another_source_starts_anew(tmp_path, monkeypatch, change):
         for path in source.glob("*/train/0.*"):
             path.unlink()
     count = 2 if change == "shards" else 3
-    info = convert_folder(source, tmp_path / "data", num_shards=count)
-    convert_folder(source, tmp_path / "fresh", num_shards=count)
+    info = convert(open_folder(source), tmp_path / "data", num_shards=count)
+    convert(open_folder(source), tmp_path / "fresh", num_shards=count)
     assert folder_bytes(tmp_path / "data") == folder_bytes(tmp_path / "fresh")
     assert len(info.shards["train"]) == count
 
@@ -201,9 +201,9 @@ def test_a_finished_shard_that_was_damaged_is_written_again(
         end = b"" if spoil == "cut" else bytes([data[-1] ^ 1])
         shard.write_bytes(data[:-1] + end)
     names = reads(monkeypatch)
-    convert_folder(source, tmp_path / "data", num_shards=3)
+    convert(open_folder(source), tmp_path / "data", num_shards=3)
     assert names == ["train/2.jpg", "train/3.jpg"]
-    convert_folder(source, tmp_path / "fresh", num_shards=3)
+    convert(open_folder(source), tmp_path / "fresh", num_shards=3)
     assert folder_bytes(tmp_path / "data") == folder_bytes(tmp_path / "fresh")
 
 
@@ -211,7 +211,7 @@ def test_the_earlier_set_stays_until_the_new_one_is_complete(
     tmp_path, monkeypatch
 ):
     earlier = write_folder(tmp_path / "earlier", NAMES)
-    convert_folder(earlier, tmp_path / "data")
+    convert(open_folder(earlier), tmp_path / "data")
     before = folder_bytes(tmp_path / "data")
     source = write_folder(tmp_path / "source", ["train/a"], seed=1)
     interrupt(source, tmp_path / "data", monkeypatch, overwrite=True)
@@ -220,8 +220,10 @@ def test_the_earlier_set_stays_until_the_new_one_is_complete(
     assert len(load_dataset(tmp_path / "data", "train")) == 7
     # Without a second --overwrite it is still not replaced.
     with pytest.raises(UserError, match="data: holds another data set"):
-        convert_folder(source, tmp_path / "data", num_shards=3)
-    convert_folder(source, tmp_path / "data", num_shards=3, overwrite=True)
+        convert(open_folder(source), tmp_path / "data", num_shards=3)
+    convert(
+        open_folder(source), tmp_path / "data", num_shards=3, overwrite=True
+    )
     assert len(load_dataset(tmp_path / "data", "train")) == 1
     assert not list((tmp_path / "data").glob("val-*"))
 
@@ -263,7 +265,7 @@ def test_files_that_came_during_an_interruption_are_not_removed(
     theirs = tmp_path / "data" / "train-00000-of-00009.tfrecord"
     theirs.write_bytes(b"theirs")
     with pytest.raises(UserError, match="holds other files"):
-        convert_folder(source, tmp_path / "data", num_shards=3)
+        convert(open_folder(source), tmp_path / "data", num_shards=3)
     assert theirs.read_bytes() == b"theirs"
 
 
@@ -301,14 +303,14 @@ def test_a_move_that_was_interrupted_goes_on(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(conversion, "os", types.SimpleNamespace(replace=move))
         with pytest.raises(KeyboardInterrupt):
-            convert_folder(source, tmp_path / "data", num_shards=3)
+            convert(open_folder(source), tmp_path / "data", num_shards=3)
     assert len(list((tmp_path / "data").glob("*.tfrecord"))) == 2
     with pytest.raises(UserError, match="a conversion did not finish"):
         load_dataset(tmp_path / "data", "train")
     names = reads(monkeypatch)
-    convert_folder(source, tmp_path / "data", num_shards=3)
+    convert(open_folder(source), tmp_path / "data", num_shards=3)
     assert names == []
-    convert_folder(source, tmp_path / "fresh", num_shards=3)
+    convert(open_folder(source), tmp_path / "fresh", num_shards=3)
     assert folder_bytes(tmp_path / "data") == folder_bytes(tmp_path / "fresh")
 
 
@@ -323,13 +325,13 @@ def test_shards_moved_by_another_source_go(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(conversion, "os", types.SimpleNamespace(replace=stop))
         with pytest.raises(KeyboardInterrupt):
-            convert_folder(source, data_dir, num_shards=3)
+            convert(open_folder(source), data_dir, num_shards=3)
     assert list(data_dir.glob("*.tfrecord"))
     # Now nothing of the source is good.
     for path in source.glob("labels/*/*"):
         path.write_bytes(b"")
     with pytest.raises(UserError, match="8 of 8 are bad"):
-        convert_folder(source, data_dir, num_shards=3)
+        convert(open_folder(source), data_dir, num_shards=3)
     assert not list(data_dir.iterdir())
 
 

@@ -13,11 +13,10 @@ import pathlib
 import shutil
 
 import pytest
-from image_files import folder_bytes, stored, write_folder
+from image_files import convert_folder, folder_bytes, stored, write_folder
 from record_faults import RECORDS, SHARD
 from source_faults import SOURCES, megapixels
 
-from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError

@@ -6,12 +6,18 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from image_files import decode, encode, random_image, stored, write_folder
+from image_files import (
+    convert_folder,
+    decode,
+    encode,
+    random_image,
+    stored,
+    write_folder,
+)
 from PIL import Image
 
 from deepgbass.data import folder
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError

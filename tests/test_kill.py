@@ -7,9 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from image_files import write_folder
-
-from deepgbass.data.folder import convert_folder
+from image_files import convert_folder, write_folder
 
 NAMES = ["train/a", "train/b", "train/c", "val/a"]
 

@@ -7,7 +7,7 @@ from sbal_reference import scene
 
 from deepgbass.errors import UserError
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
-from deepgbass.scene import Scene
+from deepgbass.losses.scene import Scene
 
 
 def test_ignored_pixels_have_no_class_and_no_crossentropy():

@@ -2,12 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from image_files import write_folder
+from image_files import convert_folder, write_folder
 from scipy import ndimage
 
 from deepgbass.data import conversion, synthetic
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
-from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.synthetic import SYNTHETIC, render_scene, write_synthetic
 from deepgbass.data.verify import verify_split

@@ -5,12 +5,17 @@ import struct
 import numpy as np
 import pytest
 import tensorflow as tf
-from image_files import encode, random_image, random_label, write_folder
+from image_files import (
+    convert_folder,
+    encode,
+    random_image,
+    random_label,
+    write_folder,
+)
 from PIL import Image
 
 from deepgbass.data import tfrecord, verify
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.folder import convert_folder
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError

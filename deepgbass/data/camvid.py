@@ -7,7 +7,6 @@ are; their id 11, void, is ignored.
 
 import pathlib
 
-from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.folder import find_splits, pair_splits
 from deepgbass.data.source import Source
@@ -42,23 +41,6 @@ CAMVID = DatasetInfo(
     ),
     ignore_label=11,
 )
-
-
-def convert_camvid(source, data_dir, **options) -> DatasetInfo:
-    """Converts CamVid to TFRecords.
-
-    Args:
-        source: Directory as of `open_camvid`.
-        data_dir: Directory for the records.
-        **options: As of `conversion.convert`.
-
-    Returns:
-        The description that was written.
-
-    Raises:
-        UserError: As of `open_camvid` and `conversion.convert`.
-    """
-    return convert(open_camvid(source), data_dir, **options)
 
 
 def open_camvid(path) -> Source:

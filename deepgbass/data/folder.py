@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from deepgbass.data import encoding
-from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.label_ids import read_file
 from deepgbass.data.source import Source
@@ -53,23 +52,6 @@ class Pair(NamedTuple):
             _read(self.image, encoding.storable_image),
             _read(self.label, encoding.storable_label),
         )
-
-
-def convert_folder(source, data_dir, **options) -> DatasetInfo:
-    """Converts the layout of this module's page to TFRecords.
-
-    Args:
-        source: Directory as of `open_folder`.
-        data_dir: Directory for the records.
-        **options: As of `conversion.convert`.
-
-    Returns:
-        The description that was written.
-
-    Raises:
-        UserError: As of `open_folder` and `conversion.convert`.
-    """
-    return convert(open_folder(source), data_dir, **options)
 
 
 def open_folder(path) -> Source:

@@ -1,7 +1,5 @@
 """Moving average of a network's weights (EMA), to evaluate and export."""
 
-import contextlib
-
 import tensorflow as tf
 
 
@@ -38,11 +36,6 @@ class WeightAverage(tf.Module):
             for weight in self._weights()
         ]
 
-    def reset(self):
-        """Begins anew at the network's present weights."""
-        for shadow, weight in self._pairs():
-            shadow.assign(weight)
-
     def update(self, step):
         """Moves the average towards the weights, on every replica.
 
@@ -58,18 +51,6 @@ class WeightAverage(tf.Module):
         """Gives the network the averaged weights, for good."""
         for shadow, weight in self._pairs():
             weight.assign(shadow.read_value())
-
-    @contextlib.contextmanager
-    def applied(self):
-        """The network has the averaged weights within this context."""
-        weights = self._weights()
-        own = [weight.numpy() for weight in weights]
-        try:
-            self.apply()
-            yield
-        finally:
-            for weight, value in zip(weights, own, strict=True):
-                weight.assign(value)
 
     def _pairs(self):
         return zip(self.shadows, self._weights(), strict=True)

@@ -1,78 +1,14 @@
-"""Semantic boundary-aware learning: the training losses (eqs. 1-3, Fig. 4).
+"""SBAL, the whole of it: SBL and SBL-WCE from one pass (eqs. 1-3, Fig. 4)."""
 
-All are plain callables `loss(labels, logits)` over TensorFlow, so they serve
-as the `loss=` of a tf_keras or Keras 3 model as well as in a training loop.
-
-Shared conventions: labels are integers (or floats that hold integers)
-`(batch, height, width)` or `(batch, height, width, 1)`; logits are floats
-`(batch, h, w, num_classes)` of the same or a lower resolution and are resized
-to the labels inside (bilinear, half-pixel centres). All is computed in
-float32. Ignored pixels change neither value nor gradient; if all are ignored
-the loss is 0. NaN or infinity among the logits makes the loss NaN, at ignored
-pixels too. A label that is neither a class nor ignored is an error that names
-it and its place (see `Scene`). Sizes that are unknown while a graph is traced
-are not checked.
-
-Every term is a sum over the batch divided by another, its count: of pixels,
-of mask, of weights. A part of a batch, on one of several devices or one of
-several micro-batches, gives with `reduce` its share of the whole batch's
-loss: `counts` of all parts, added up, take the place of its own. Shares, and
-their gradients, add up to those of the whole batch.
-
-XLA compiles the boundary maths, on all devices: seconds at the first call,
-and again for every new size of batch or image. Train on crops of one size,
-and drop the remainder of the last batch.
-"""
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import tensorflow as tf
 
-from deepgbass import boundary, boundary_errors
 from deepgbass.configs import LOSS_CHOICES
 from deepgbass.errors import UserError
-from deepgbass.scene import Scene
-
-
-@dataclass(frozen=True, kw_only=True)
-class IgnoreCrossentropy:
-    """Softmax cross-entropy, averaged over the pixels that are not ignored.
-
-    Attributes:
-        ignore_label: label id that marks ignored pixels.
-    """
-
-    ignore_label: int = 255
-
-    # Names in `components`; whether `counts` looks at the logits.
-    parts = ("total", "ce")
-    counts_need_logits = False
-
-    def __call__(self, labels, logits, seed=None):
-        """Returns a float32 scalar; shapes as in the module's docstring."""
-        return self.components(labels, logits, seed)["total"]
-
-    def components(self, labels, logits, seed=None, reduce=None):
-        """Returns the scalars "total" and "ce", which are the same.
-
-        Args:
-            seed: for losses with noise.
-            reduce: as `SBALoss.components`.
-        """
-        del seed
-        scene = Scene(labels, logits, self.ignore_label)
-        count = _reduced(scene.count[None], reduce)[0]
-        mean = _mean(scene.crossentropy, count)
-        return {"total": mean, "ce": mean}
-
-    def counts(self, labels, logits=None, seed=None):
-        """What the loss divides by: float32 `(1,)`, the valid pixels."""
-        del logits, seed
-        valid = tf.convert_to_tensor(labels) != self.ignore_label
-        return tf.reduce_sum(tf.cast(valid, tf.float32))[None]
-
-    def require_divisible(self):
-        """Does nothing: see `SBALoss.require_divisible`."""
+from deepgbass.losses import boundary, boundary_errors
+from deepgbass.losses.scene import Scene
+from deepgbass.losses.shares import mean, reduced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +116,7 @@ class SBALoss:
         """Returns the loss.
 
         Args:
-            labels, logits: see the module's docstring.
+            labels, logits: see `deepgbass.losses`.
             seed: None, or integers `(2,)` that fix the noise, or `(3,)`: the
                 third is the place of the first image in a larger batch, whose
                 noise this is a part of.
@@ -210,7 +146,7 @@ class SBALoss:
             and `mean_weight`, the mean of w over the valid pixels.
         """
         scene, mask, sums, weights = self._compare(labels, logits, seed, noise)
-        counts = _reduced(_counts(scene, mask, sums, weights), reduce)
+        counts = reduced(_counts(scene, mask, sums, weights), reduce)
         valid, pixels, weight, *totals = tf.unstack(counts)
         terms = boundary_errors.semantic_boundary_terms(
             sums, self.per_image, tf.stack(totals)
@@ -218,7 +154,7 @@ class SBALoss:
         parts = {
             "wce": self._weighted(scene, weights, pixels, weight),
             "sbl": tf.reduce_mean(terms),
-            "ce": _mean(scene.crossentropy, valid),
+            "ce": mean(scene.crossentropy, valid),
         }
         factors = (self.wce_weight, self.sbl_weight, self.ce_weight)
         # No gradient is computed through a term without weight.
@@ -230,7 +166,7 @@ class SBALoss:
             **parts,
             "sbl_predicted": terms[0],
             "sbl_true": terms[1],
-            "mean_weight": _mean(weights, valid),
+            "mean_weight": mean(weights, valid),
         }
 
     def counts(self, labels, logits, seed=None, noise=None):
@@ -350,37 +286,3 @@ def _counts(scene, mask, sums, weights):
     counts = [scene.count, tf.reduce_sum(mask), tf.reduce_sum(weights)]
     totals = boundary_errors.batch_totals(sums)
     return tf.concat([tf.stack(counts), totals], axis=0)
-
-
-def _reduced(counts, reduce):
-    return counts if reduce is None else tf.stop_gradient(reduce(counts))
-
-
-def _mean(values, count):
-    return tf.reduce_sum(values) / tf.maximum(count, 1.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SemanticBoundaryLoss(SBALoss):
-    """SBL alone (eq. 1). It cannot name classes: add a cross-entropy.
-
-    Attributes: as `SBALoss`, without the weights of its terms and without
-        the reduction, which is eq. 3's.
-    """
-
-    wce_weight: float = field(default=0.0, init=False)
-    sbl_weight: float = field(default=1.0, init=False)
-    ce_weight: float = field(default=0.0, init=False)
-    reduction: str = field(default="weights", init=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoundaryWeightedCrossentropy(SBALoss):
-    """SBL-WCE alone (eqs. 2 and 3).
-
-    Attributes: as `SBALoss`, without the weights of its terms.
-    """
-
-    wce_weight: float = field(default=1.0, init=False)
-    sbl_weight: float = field(default=0.0, init=False)
-    ce_weight: float = field(default=0.0, init=False)

@@ -5,8 +5,8 @@ Both need the same maps, so that one pass gives them.
 
 import tensorflow as tf
 
-from deepgbass.boundary import boundary_mask
 from deepgbass.compiled import recomputed
+from deepgbass.losses.boundary import boundary_mask
 
 # Guards the ratios: that of two empty sums is 0.
 EPSILON = 1e-10
@@ -42,10 +42,12 @@ _READINGS = {
 }
 
 
-def semantic_boundary_loss(sums, per_image=False, totals=None):
-    """SBL (eq. 1), with M = [xi > T] and sums over pixels and classes.
+def semantic_boundary_terms(sums, per_image=False, totals=None):
+    """The two ratios whose mean is SBL (eq. 1).
 
-        sum(M |xi - xi_hat|) / 2 sum(M) + the same with M_hat
+        sum(M |xi - xi_hat|) / sum(M), and the same with M_hat
+
+    with M = [xi > T] and sums over pixels and classes.
 
     Args:
         sums: of `boundary_errors`.
@@ -56,15 +58,7 @@ def semantic_boundary_loss(sums, per_image=False, totals=None):
             losses of the parts then add up to the larger batch's.
 
     Returns:
-        float32 scalar; a ratio whose mask is empty is 0.
-    """
-    return tf.reduce_mean(semantic_boundary_terms(sums, per_image, totals))
-
-
-def semantic_boundary_terms(sums, per_image=False, totals=None):
-    """The two ratios of eq. 1 without their factor 1/2: float32 `(2,)`.
-
-    Args: as `semantic_boundary_loss`, which is their mean.
+        float32 `(2,)`; a ratio whose mask is empty is 0.
     """
     if totals is None:
         totals = batch_totals(sums)
