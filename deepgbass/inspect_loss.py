@@ -51,30 +51,6 @@ def class_id(name, info):
     return info.class_names.index(name)
 
 
-def fit_label(label, size, content):
-    """A label map at its image's place in the network's input.
-
-    Args:
-        label: integers `(height, width)`.
-        size: (height, width) of the network's input.
-        content: (height, width) of the image's part of it, top left.
-
-    Returns:
-        Integers `size`; padding is ignored.
-    """
-    import numpy as np
-    from PIL import Image
-
-    from deepgbass.data.dataset_info import IGNORE_LABEL
-
-    fitted = np.full(size, IGNORE_LABEL, np.int32)
-    resized = Image.fromarray(label.astype(np.uint8)).resize(
-        content[::-1], Image.Resampling.NEAREST
-    )
-    fitted[: content[0], : content[1]] = resized
-    return fitted
-
-
 def define_flags():
     """Not at import: this module is also a library."""
     flags.DEFINE_string(
@@ -119,7 +95,7 @@ def main(argv):
     from deepgbass.evaluation.predictors import configured
     from deepgbass.experiment import make_loss, open_split, restore_model
     from deepgbass.files import atomic_path
-    from deepgbass.letterbox import letterbox
+    from deepgbass.letterbox import fit_label, letterbox
     from deepgbass.progress import console, track
     from deepgbass.reports.loss_maps import (
         loss_figure,

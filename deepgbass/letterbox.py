@@ -6,7 +6,10 @@ With NumPy and Pillow alone, so that a device does as training did.
 import numpy as np
 from PIL import Image
 
-from deepgbass.export.description import PADDING
+from deepgbass.data.dataset_info import IGNORE_LABEL
+
+# The grey around an image that is smaller than the input, as a byte.
+PADDING = 128
 
 
 def letterbox(image, size, longer_side=None):
@@ -38,3 +41,22 @@ def letterbox(image, size, longer_side=None):
     padded = np.full((*size, 3), PADDING, np.uint8)
     padded[: content[0], : content[1]] = image
     return padded, content
+
+
+def fit_label(label, size, content):
+    """A label map at its image's place in the network's input.
+
+    Args:
+        label: integers `(height, width)`.
+        size: (height, width) of the network's input.
+        content: (height, width) of the image's part of it, top left.
+
+    Returns:
+        int32 array `size`; padding is ignored.
+    """
+    fitted = np.full(size, IGNORE_LABEL, np.int32)
+    resized = Image.fromarray(label.astype(np.uint8)).resize(
+        content[::-1], Image.Resampling.NEAREST
+    )
+    fitted[: content[0], : content[1]] = resized
+    return fitted

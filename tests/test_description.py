@@ -15,11 +15,11 @@ from tiny import tiny_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.manifest import Statistics
 from deepgbass.errors import UserError
+from deepgbass.export.choices import OUTPUTS
 from deepgbass.export.describe import describe
 from deepgbass.export.description import (
     ENTRY,
     FORMAT,
-    OUTPUTS,
     parse,
     read_description,
     write_described,

@@ -160,6 +160,21 @@ def test_export_names_an_untrained_folder(tmp_path):
         export(tmp_path, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quantization": "in8"},
+        {"input_type": "float"},
+        {"output": "label"},
+        {"calibration_sampling": "evne"},
+    ],
+)
+def test_words_that_are_none_are_refused(tmp_path, options):
+    ((name, word),) = options.items()
+    with pytest.raises(UserError, match=f"{name} is '{word}'; .* one of"):
+        export(tmp_path, tmp_path / "out", **options)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options, message",

@@ -8,7 +8,8 @@ from tiny import tiny_config, write_tiny
 
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
-from deepgbass.inspect_loss import class_id, fit_label, image_numbers
+from deepgbass.inspect_loss import class_id, image_numbers
+from deepgbass.letterbox import fit_label
 
 
 def test_label_lies_where_its_image_does():

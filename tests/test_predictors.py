@@ -20,8 +20,8 @@ from deepgbass.evaluation.predictors import (
     logits_to_label,
 )
 from deepgbass.export.describe import describe
-from deepgbass.export.description import PADDING, write_described
-from deepgbass.letterbox import letterbox
+from deepgbass.export.description import write_described
+from deepgbass.letterbox import PADDING, letterbox
 from deepgbass.ondevice.model import as_input
 from deepgbass.ondevice.postprocess import enlarge_labels
 

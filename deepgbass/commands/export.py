@@ -25,6 +25,12 @@ from absl import flags
 
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
+from deepgbass.export.choices import (
+    INPUT_TYPES,
+    OUTPUTS,
+    QUANTIZATIONS,
+    SAMPLINGS,
+)
 from deepgbass.export.compiler import (
     compile_model,
     find_compiler,
@@ -64,7 +70,7 @@ def define_flags():
     flags.DEFINE_enum(
         "quantization",
         "int8",
-        ["int8", "qat_int8", "float"],
+        QUANTIZATIONS,
         "Numbers of the exported model. qat_int8 fine-tunes the network under "
         "the rounding of int8 first, with the run's own loss, data and batch "
         "size.",
@@ -86,14 +92,14 @@ def define_flags():
     flags.DEFINE_enum(
         "input_type",
         None,
-        ["int8", "uint8"],
+        INPUT_TYPES,
         "What an int8 model takes: uint8, an image's bytes as they are, or "
         "int8, the bytes less 128. Default: int8.",
     )
     flags.DEFINE_enum(
         "output",
         "logits",
-        ["logits", "labels", "full"],
+        OUTPUTS,
         "What the model gives: logits at the network's stride, all of which "
         "can run on an Edge TPU; labels, their argmax at that stride; or full, "
         "labels at the input's size. The argmax, and the resize of full, run "
@@ -109,7 +115,7 @@ def define_flags():
     flags.DEFINE_enum(
         "calibration_sampling",
         "even",
-        ["even", "boundary"],
+        SAMPLINGS,
         "Which images: spread evenly over the split, or of every few "
         "neighbours the one with the most boundaries between classes.",
     )

@@ -21,9 +21,8 @@ import tensorflow as tf
 from PIL import Image
 
 from deepgbass.errors import UserError
-from deepgbass.export.description import PADDING
 from deepgbass.layers.resize import resize_bilinear
-from deepgbass.letterbox import letterbox
+from deepgbass.letterbox import PADDING, letterbox
 
 
 class MultiScalePredictor:

@@ -118,7 +118,7 @@ class TFLitePredictor(Predictor):
             the Edge TPU runs there.
 
     Attributes:
-        output: what the model gives: one of `description.OUTPUTS`.
+        output: what the model gives: one of `choices.OUTPUTS`.
 
     Raises:
         UserError: the file is no such model, does not run here, or is not as

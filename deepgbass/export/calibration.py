@@ -4,9 +4,8 @@ import numpy as np
 
 from deepgbass.data.dataset_info import IGNORE_LABEL
 from deepgbass.errors import UserError
+from deepgbass.export.choices import SAMPLINGS, require_choice
 from deepgbass.letterbox import letterbox
-
-SAMPLINGS = ("even", "boundary")
 
 # From 20 images on, more no longer help (results/calibration.json: SQNR of the
 # logits on CamVid 21.8, 23.7, 24.2, 24.1 dB with 1, 5, 20, 50).
@@ -22,7 +21,7 @@ def choose_images(dataset, size, longer_side=None, count=None, sampling="even"):
     Args:
         dataset: `SegmentationDataset`.
         size: (height, width) of the network's input.
-        longer_side: see `predictors.letterbox`.
+        longer_side: see `letterbox.letterbox`.
         count: how many; None for `DEFAULT_COUNT`, or all of a smaller split.
         sampling: "even", spread evenly over the split, or "boundary": of
             every few neighbours the one with the most boundaries between
@@ -34,8 +33,9 @@ def choose_images(dataset, size, longer_side=None, count=None, sampling="even"):
 
     Raises:
         UserError: the split has fewer images than `count`, or no labels for
-            boundary sampling.
+            boundary sampling; or `sampling` is no such word.
     """
+    require_choice("sampling", sampling, SAMPLINGS)
     there = len(dataset)
     if count is None:
         count = min(DEFAULT_COUNT, there)

@@ -7,7 +7,8 @@ import json
 import numpy as np
 
 from deepgbass.errors import UserError
-from deepgbass.export.description import FORMAT, PADDING, parse
+from deepgbass.export.description import FORMAT, parse
+from deepgbass.letterbox import PADDING
 from deepgbass.versions import versions
 
 
@@ -21,7 +22,7 @@ def describe(
         info: `DatasetInfo` of the classes.
         config: `ExperimentConfig` that it was trained with.
         quantization: what the numbers are, e.g. "int8".
-        output: one of `OUTPUTS`.
+        output: one of `choices.OUTPUTS`.
         step: int or None, training steps of the checkpoint.
 
     Returns:
@@ -33,7 +34,7 @@ def describe(
         `fidelity`, summaries. Other keys may be added.
 
     Raises:
-        UserError: `output` is none of `OUTPUTS` or not what the model gives.
+        UserError: `output` is no such word or not what the model gives.
     """
     source, result = _tensors(content)
     size = source.pop("shape")[1:3]

@@ -14,17 +14,13 @@ import warnings
 
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
+from deepgbass.export.choices import OUTPUTS
 from deepgbass.export.metadata import read_metadata, write_metadata
 from deepgbass.files import write_atomic
 
 FORMAT = "deepgbass-model/2"
 # Of the entry within the model.
 ENTRY = "deepgbass-model"
-# Meanings of a model's output: logits `(1, h, w, classes)`, their argmax
-# `(1, h, w)`, or the argmax at the size of the input.
-OUTPUTS = ("logits", "labels", "full")
-# The grey around an image that is smaller than the input, as a byte.
-PADDING = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +31,9 @@ class ModelDescription:
         dataset: `DatasetInfo`: classes, colours, protocol.
         size: (height, width) of the input in pixels.
         longer_side: None, or pixels that every image's longer side gets
-            where `size` has room; see `predictors.letterbox`.
+            where `size` has room; see `letterbox.letterbox`.
         padding: the byte around smaller images.
-        output: one of `OUTPUTS`.
+        output: one of `choices.OUTPUTS`.
         output_size: (height, width) of the output.
         stride: input pixels an output pixel.
         align_corners: how logits are to be resized; see `Resize`.

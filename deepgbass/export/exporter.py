@@ -14,6 +14,13 @@ from deepgbass.experiment import (
     restore_model,
 )
 from deepgbass.export.calibration import choose_images
+from deepgbass.export.choices import (
+    INPUT_TYPES,
+    OUTPUTS,
+    QUANTIZATIONS,
+    SAMPLINGS,
+    require_choice,
+)
 from deepgbass.export.describe import describe
 from deepgbass.export.description import write_described
 from deepgbass.export.fidelity import FidelityReport, measure_fidelity
@@ -141,10 +148,14 @@ def export(
     Raises:
         RejectedExport: a drop is above its gate. The export is then kept in
             `output_dir/rejected`, and what `output_dir` holds stays.
-        UserError: no trained network, too few images, a size that its strides
-            do not divide, an `output_dir` that holds another model, or see
-            `qat_training.fine_tuned`.
+        UserError: a word that is none of its choices, no trained network, too
+            few images, a size that its strides do not divide, an `output_dir`
+            that holds another model, or see `qat_training.fine_tuned`.
     """
+    require_choice("quantization", quantization, QUANTIZATIONS)
+    require_choice("input_type", input_type, INPUT_TYPES)
+    require_choice("output", output, OUTPUTS)
+    require_choice("calibration_sampling", calibration_sampling, SAMPLINGS)
     config, info = load_config(workdir), DatasetInfo.load(workdir)
     size = tuple(size or config.data.eval_size)
     longer_side = config.data.resize_longer_side

@@ -19,8 +19,6 @@ from deepgbass.keras_api import keras
 from deepgbass.layers.box import BoxNormalize
 from deepgbass.layers.resize import Resize, resize_bilinear
 
-OUTPUTS = ("logits", "labels", "full")
-
 # A byte b stands for (b - 128) / 127.5: an integer zero point. Training's
 # scaling, b / 127.5 - 1, is higher by this.
 _BYTE_OFFSET = 1 / 255

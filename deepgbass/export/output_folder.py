@@ -20,7 +20,7 @@ def refuse_other_model(folder, config, class_names, size, output, input_type):
         config: `ExperimentConfig` of the network.
         class_names: tuple of str.
         size: (height, width) of the input.
-        output: one of `description.OUTPUTS`.
+        output: one of `choices.OUTPUTS`.
         input_type: "int8" or "uint8", of the models whose input has a scale.
 
     Raises:

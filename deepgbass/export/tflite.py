@@ -16,8 +16,6 @@ from deepgbass.export.op_versions import ceiling, version_remedy
 from deepgbass.export.ranges import measure_ranges, with_ranges
 from deepgbass.export.tflite_graph import read_graph
 
-INPUT_TYPES = ("int8", "uint8")
-
 # What an int8 network here may consist of; all of it can map.
 _OPERATORS = frozenset(
     ("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "MEAN", "MUL")
@@ -71,7 +69,7 @@ def verify_int8(content, output="logits"):
 
     Args:
         content: bytes of the `.tflite` file.
-        output: one of `graph.OUTPUTS`.
+        output: one of `choices.OUTPUTS`.
 
     Raises:
         UserError: naming the operators or tensors that are not so.

@@ -6,8 +6,7 @@ import pathlib
 
 import numpy as np
 
-from deepgbass.inspect_loss import fit_label
-from deepgbass.letterbox import letterbox
+from deepgbass.letterbox import fit_label, letterbox
 from deepgbass.reports.loss_maps import heat, loss_maps
 from deepgbass.reports.visualize import boundary_errors, colorize, overlay
 
