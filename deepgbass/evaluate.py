@@ -254,7 +254,7 @@ def _evaluate(models, names, scales):
     """Evaluates models, folder -> path, and prints their tables."""
     cli.import_tensorflow()
     from deepgbass.evaluation.candidate import open_candidate
-    from deepgbass.evaluation.stored_evaluation import Options, evaluate_into
+    from deepgbass.evaluation.resumable import Options, evaluate_into
     from deepgbass.reports.run_tables import print_metrics
 
     values = flags.FLAGS

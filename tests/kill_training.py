@@ -27,7 +27,7 @@ from tiny import tiny_config
 from deepgbass import experiment
 from deepgbass.keras_api import keras
 from deepgbass.training import checkpoints, monitor
-from deepgbass.training import loop as training
+from deepgbass.training.loop import train
 
 CONFIG = tiny_config(
     steps=120,
@@ -103,7 +103,7 @@ def train(root, name, moment=-1, on_first_step=lambda calls: None):
     sys.addaudithook(hook)
     meter = FakeMeter(lambda: measure(root / name))
     # Tracing takes half the time without AutoGraph.
-    tf.autograph.experimental.do_not_convert(training.train)(
+    tf.autograph.experimental.do_not_convert(train)(
         CONFIG, root / name, root / "data", meter
     )
     return calls

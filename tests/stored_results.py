@@ -5,8 +5,8 @@ import json
 from label_pairs import random_pair
 
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.evaluation.evaluation_store import open_store
 from deepgbass.evaluation.evaluator import make_metrics
+from deepgbass.evaluation.store import open_store
 
 INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"), (), 3)
 COUNT = 6

@@ -14,7 +14,7 @@ from deepgbass import experiment
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.tfrecord import Example, write_split
 from deepgbass.errors import UserError
-from deepgbass.training import loop as training
+from deepgbass.training.loop import train
 
 RNG = np.random.default_rng(0)
 IMAGE, LABEL = random_image(RNG, *SIZE), random_label(RNG, *SIZE)
@@ -41,7 +41,7 @@ def expect_refusal(data_dir, workdir, monkeypatch, *named):
 
     monkeypatch.setattr(training, "_Loop", started)
     with pytest.raises(UserError) as caught:
-        training.train(tiny_config(), workdir, data_dir)
+        train(tiny_config(), workdir, data_dir)
     message = str(caught.value)
     assert "\n" not in message
     for name in named:
@@ -99,7 +99,7 @@ def test_a_foreign_folder_stays_as_it_is(tmp_path, source):
     data = dataclasses.replace(tiny_config().data, source=source)
     config = dataclasses.replace(tiny_config(), data=data)
     with pytest.raises(UserError, match=r"thesis\.txt"):
-        training.train(config, tmp_path, tmp_path / "data")
+        train(config, tmp_path, tmp_path / "data")
     names = {path.name for path in tmp_path.rglob("*")}
     assert names == {"data", "mine.csv", "thesis.txt"}
 

@@ -11,13 +11,13 @@ from tiny import write_tiny
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.errors import UserError
-from deepgbass.evaluation.evaluation_store import (
+from deepgbass.evaluation.evaluator import add_image, make_metrics
+from deepgbass.evaluation.store import (
     EvaluationStore,
     data_identity,
     differences,
     open_store,
 )
-from deepgbass.evaluation.evaluator import add_image, make_metrics
 
 INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"))
 IDENTITY = {"model": {"file": "12"}, "data": {"split": "val"}}

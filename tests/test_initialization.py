@@ -14,8 +14,8 @@ from deepgbass.data.pipeline import load_dataset, training_batches
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
 from deepgbass.training import initialization
-from deepgbass.training import loop as training
 from deepgbass.training.checkpoints import Checkpoints
+from deepgbass.training.loop import _Loop, train
 from deepgbass.zoo.recalibration import recalibrate_batch_norm
 
 
@@ -55,7 +55,7 @@ def slim(tmp_path_factory, dataset):
 
 def loop_of(config, workdir, dataset):
     saved = Checkpoints(workdir, config)
-    return training._Loop(
+    return _Loop(
         config, dataset, saved, tf.distribute.get_strategy(), saved.step
     )
 
@@ -109,7 +109,7 @@ def opened(*_):
 def refuse(monkeypatch, tmp_path, config, named):
     monkeypatch.setattr(experiment, "open_split", opened)
     with pytest.raises(UserError, match=named) as caught:
-        training.train(config, tmp_path / "run", tmp_path / "data")
+        train(config, tmp_path / "run", tmp_path / "data")
     assert str(caught.value).startswith("train.init_weights: ")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -135,7 +135,7 @@ def test_weights_of_another_network_are_refused_before_data_are_read(
     # What fits passes in silence, up to the data.
     capsys.readouterr()
     with pytest.raises(AssertionError, match="data were opened"):
-        training.train(config, tmp_path / "run", tmp_path / "data")
+        train(config, tmp_path / "run", tmp_path / "data")
     assert not capsys.readouterr().out
 
 
@@ -193,7 +193,7 @@ def test_imagenet_weights_of_a_tflite_file_start_a_run(
     config = tiny_config(init_weights=str(path), steps=2, learning_rate=1e-4)
     model = dataclasses.replace(config.model, depth_multiplier=1.0)
     config = dataclasses.replace(config, model=model)
-    training.train(config, tmp_path / "run", data_dir)
+    train(config, tmp_path / "run", data_dir)
     said = capsys.readouterr().out
     assert said.count("(TFLite)") == 1
     assert "batch norms recalibrated on 16 training crops" in said

@@ -24,8 +24,8 @@ LOSS_CHOICES = {
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Training loss (eqs. 1-3); its fields are those of `deepgbass.SBALoss`,
-    which tells where each choice comes from.
+    """Training loss (eqs. 1-3); its fields are of `deepgbass.SBALoss`, which
+    tells where each choice comes from, and which has two more in Python.
 
     Attributes:
         name: "cross_entropy"; "sbl" = cross-entropy + sbl_weight * SBL (the

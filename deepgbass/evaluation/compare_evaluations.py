@@ -12,13 +12,13 @@ from rich.markup import escape
 
 from deepgbass.errors import UserError
 from deepgbass.evaluation import comparison
-from deepgbass.evaluation.evaluation_store import (
+from deepgbass.evaluation.evaluator import MBF_NAMES
+from deepgbass.evaluation.store import (
     METRICS,
     SHARED,
     EvaluationStore,
     differences,
 )
-from deepgbass.evaluation.evaluator import MBF_NAMES
 from deepgbass.progress import console
 
 # A bootstrap of fewer images promises too much.
@@ -112,7 +112,7 @@ class Comparison:
 
 
 def compare_folders(first, second):
-    """Compares two evaluations that `stored_evaluation` made.
+    """Compares two evaluations that `resumable` made.
 
     Args:
         first, second: folders of results.

@@ -122,7 +122,7 @@ def boundary_errors(
         label: integer array `(height, width)`, the truth.
         prediction: integer array `(height, width)`.
         image: array `(height, width, 3)`, 0..255, to draw on; None: grey.
-        tolerance: `deepgbass.metrics.boundary_f1.Tolerance`; by default
+        tolerance: `deepgbass.metrics.boundary_rule.Tolerance`; by default
             0.75 % of the diagonal.
         ignore_label: id in `label` of pixels that do not count.
 
@@ -168,7 +168,7 @@ def boundary_matches(label, prediction, tolerance=DEFAULT, ignore_label=255):
     Args:
         label: integer array `(height, width)`, the truth.
         prediction: integer array `(height, width)`.
-        tolerance: `deepgbass.metrics.boundary_f1.Tolerance`.
+        tolerance: `deepgbass.metrics.boundary_rule.Tolerance`.
         ignore_label: id in `label` of pixels that do not count.
 
     Returns:

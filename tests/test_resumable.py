@@ -19,10 +19,10 @@ from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.synthetic import SYNTHETIC
 from deepgbass.errors import UserError
 from deepgbass.evaluation.candidate import Candidate
-from deepgbass.evaluation.evaluation_store import EvaluationStore
 from deepgbass.evaluation.evaluator import evaluate
 from deepgbass.evaluation.predictors import Predictor
-from deepgbass.evaluation.stored_evaluation import Options, evaluate_into
+from deepgbass.evaluation.resumable import Options, evaluate_into
+from deepgbass.evaluation.store import EvaluationStore
 from deepgbass.lock import locked_folder
 
 COUNT = 4
@@ -96,7 +96,7 @@ def test_goes_on_where_it_failed(tmp_path, data_dir, whole):
 def test_goes_on_where_it_was_killed(tmp_path, data_dir, whole):
     code = (
         "import os, signal\n"
-        "from test_stored_evaluation import *\n"
+        "from test_resumable import *\n"
         "class Killed(Shades):\n"
         "    def logits(self, image):\n"
         "        if self.calls == 3:\n"

@@ -16,7 +16,7 @@ def write_evaluation_report(path, metrics, candidate, dataset):
 
     Args:
         path: of the file.
-        metrics: dict, as `stored_evaluation.evaluate_into` gives it.
+        metrics: dict, as `resumable.evaluate_into` gives it.
         candidate: `Candidate`, which predicts the pictures.
         dataset: `SegmentationDataset` that it was measured on.
     """

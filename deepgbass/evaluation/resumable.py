@@ -1,6 +1,6 @@
 """Evaluates a network into a folder: metrics, report, predictions.
 
-The folder keeps every image's measurements (`evaluation_store`), so that a
+The folder keeps every image's measurements (`store`), so that a
 killed evaluation goes on, and two can be compared image by image.
 """
 
@@ -12,13 +12,6 @@ from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.synthetic import SYNTHETIC, write_synthetic
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError
-from deepgbass.evaluation.evaluation_report import write_evaluation_report
-from deepgbass.evaluation.evaluation_store import (
-    METRICS,
-    REPORT,
-    data_identity,
-    open_store,
-)
 from deepgbass.evaluation.evaluator import (
     add_image,
     describe,
@@ -26,6 +19,13 @@ from deepgbass.evaluation.evaluator import (
     measure_images,
 )
 from deepgbass.evaluation.prediction_files import PredictionFiles
+from deepgbass.evaluation.report import write_evaluation_report
+from deepgbass.evaluation.store import (
+    METRICS,
+    REPORT,
+    data_identity,
+    open_store,
+)
 from deepgbass.files import require_writable, write_atomic
 from deepgbass.lock import locked_folder
 from deepgbass.progress import console
