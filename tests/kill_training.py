@@ -26,8 +26,7 @@ from tiny import tiny_config
 
 from deepgbass import experiment
 from deepgbass.keras_api import keras
-from deepgbass.training import checkpoints, monitor
-from deepgbass.training.loop import train
+from deepgbass.training import checkpoints, loop, monitor
 
 CONFIG = tiny_config(
     steps=120,
@@ -103,7 +102,7 @@ def train(root, name, moment=-1, on_first_step=lambda calls: None):
     sys.addaudithook(hook)
     meter = FakeMeter(lambda: measure(root / name))
     # Tracing takes half the time without AutoGraph.
-    tf.autograph.experimental.do_not_convert(train)(
+    tf.autograph.experimental.do_not_convert(loop.train)(
         CONFIG, root / name, root / "data", meter
     )
     return calls

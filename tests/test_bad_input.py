@@ -14,7 +14,7 @@ from deepgbass import experiment
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.tfrecord import Example, write_split
 from deepgbass.errors import UserError
-from deepgbass.training.loop import train
+from deepgbass.training import loop
 
 RNG = np.random.default_rng(0)
 IMAGE, LABEL = random_image(RNG, *SIZE), random_label(RNG, *SIZE)
@@ -39,9 +39,9 @@ def expect_refusal(data_dir, workdir, monkeypatch, *named):
     def started(*_):
         raise AssertionError("training started")
 
-    monkeypatch.setattr(training, "_Loop", started)
+    monkeypatch.setattr(loop, "_Loop", started)
     with pytest.raises(UserError) as caught:
-        train(tiny_config(), workdir, data_dir)
+        loop.train(tiny_config(), workdir, data_dir)
     message = str(caught.value)
     assert "\n" not in message
     for name in named:
@@ -99,7 +99,7 @@ def test_a_foreign_folder_stays_as_it_is(tmp_path, source):
     data = dataclasses.replace(tiny_config().data, source=source)
     config = dataclasses.replace(tiny_config(), data=data)
     with pytest.raises(UserError, match=r"thesis\.txt"):
-        train(config, tmp_path, tmp_path / "data")
+        loop.train(config, tmp_path, tmp_path / "data")
     names = {path.name for path in tmp_path.rglob("*")}
     assert names == {"data", "mine.csv", "thesis.txt"}
 
