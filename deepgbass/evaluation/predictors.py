@@ -164,6 +164,16 @@ def dequantize(integers, details):
 def load_predictor(path):
     """The predictor of a work directory or a `.tflite` file.
 
+    Args:
+        path: str or Path: a folder that train.py made, whose newest checkpoint
+            counts, or a model that export_tflite.py wrote. A model compiled
+            for an Edge TPU needs `deepgbass.ondevice`.
+
+    Returns:
+        `Predictor`: called with an image, uint8 `(height, width, 3)` of any
+        size, it gives the class ids int32 `(height, width)`; its `info` names
+        and colours them.
+
     Raises:
         UserError: `path` is neither, or holds no trained network.
     """
@@ -174,5 +184,5 @@ def load_predictor(path):
         model, _ = restore_model(path)
         return configured(model, DatasetInfo.load(path), load_config(path))
     raise UserError(
-        f"--model={path} is neither a .tflite file nor a work directory"
+        f"{path} is neither a .tflite file nor a work directory"
     )
