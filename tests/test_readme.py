@@ -1,24 +1,10 @@
 """README.md says what is true: its commands, its files, its numbers."""
 
-import json
 import re
 
 from conftest import ROOT
 
-from deepgbass.reports.run_tables import markdown_table
-
 README = (ROOT / "README.md").read_text()
-
-
-def test_results_are_those_of_the_file():
-    path = ROOT / "results" / "first_slice.json"
-    table = json.loads(path.read_text())
-    rows = {
-        row["name"]: {form: row[form] for form in ("float", "int8")}
-        for row in table["rows"]
-    }
-    assert markdown_table(rows) in README
-    assert table["command"] in README.replace("\\\n    ", "")
 
 
 def test_speeds_are_those_of_the_files():

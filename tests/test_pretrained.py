@@ -1,0 +1,46 @@
+"""The models in the repository: they run, and their cards are theirs."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from deepgbass import model_card
+from deepgbass.ablation.table_file import read_table
+from deepgbass.configs import ExperimentConfig
+from deepgbass.evaluation.predictors import load_predictor
+from deepgbass.export.description import read_description
+
+MODELS = sorted((ROOT / "pretrained").glob("*/*.tflite"))
+
+
+def test_there_is_one():
+    assert MODELS
+
+
+@pytest.mark.parametrize("path", MODELS, ids=[m.parent.name for m in MODELS])
+def test_a_model_is_small_and_segments_any_image(path):
+    assert path.stat().st_size <= 5e6
+    predictor = load_predictor(path)
+    image = np.random.default_rng(0).integers(0, 256, (97, 131, 3), np.uint8)
+    labels = predictor(image)
+    assert labels.shape == image.shape[:2]
+    assert 0 <= labels.min() <= labels.max() < predictor.info.num_classes
+
+
+@pytest.mark.parametrize("path", MODELS, ids=[m.parent.name for m in MODELS])
+def test_a_card_is_made_from_the_model_and_its_table(path):
+    description = read_description(path)
+    config = ExperimentConfig.from_json(
+        json.dumps(description.values["config"])
+    )
+    table = read_table(ROOT / "results" / path.parent.name / "table.json")
+    row = model_card.find_row(table, "full", config)
+    card = model_card.model_card(
+        description, path.stat().st_size, path.name, row
+    )
+    assert card == path.with_name("README.md").read_text()
+    form = description.values["quantization"]
+    found = description.values["metrics"][form]["miou"]
+    assert found in row["forms"][form]["miou"]["values"]
