@@ -228,12 +228,12 @@ def test_the_average_follows_the_weights():
     start = [w.numpy() for w in model.trainable_variables]
     step(*small_batch())
     own = [w.numpy() for w in model.trainable_variables]
-    with step.average.applied():
-        for weight, old, new in zip(
-            model.trainable_variables, start, own, strict=True
-        ):
-            expected = old + (1 - 2 / 11) * (new - old)
-            np.testing.assert_allclose(weight, expected, atol=1e-6)
+    step.average.apply()
+    for weight, old, new in zip(
+        model.trainable_variables, start, own, strict=True
+    ):
+        expected = old + (1 - 2 / 11) * (new - old)
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
