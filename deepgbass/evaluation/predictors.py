@@ -183,6 +183,4 @@ def load_predictor(path):
     if path.is_dir():
         model, _ = restore_model(path)
         return configured(model, DatasetInfo.load(path), load_config(path))
-    raise UserError(
-        f"{path} is neither a .tflite file nor a work directory"
-    )
+    raise UserError(f"{path} is neither a .tflite file nor a work directory")
