@@ -6,9 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from label_pairs import random_pair
+from blocks import INFO, PAIRS, Blocks, predict
 
-from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.evaluation import evaluator as evaluation
 from deepgbass.evaluation.evaluator import evaluate
@@ -18,32 +17,6 @@ from deepgbass.metrics.distance_bands import DistanceBands
 from deepgbass.metrics.mean_iou import MeanIoU
 from deepgbass.metrics.pair_confusion import PairConfusion
 from deepgbass.reports.run_tables import markdown_table, print_metrics
-
-PAIRS = [random_pair((24 + seed, 31), seed=seed) for seed in range(9)]
-INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"))
-
-
-@dataclasses.dataclass(frozen=True)
-class Blocks:
-    """A data set whose images hold their index, for `predict` to look up."""
-
-    info: DatasetInfo = INFO
-    split: str = "val"
-
-    def __len__(self):
-        return len(PAIRS)
-
-    def examples(self, indices):
-        for index in indices:
-            yield {
-                "image": np.full((1, 1, 3), index, np.uint8),
-                "label": PAIRS[index][0],
-                "filename": f"block{index}.png",
-            }
-
-
-def predict(image):
-    return PAIRS[image[0, 0, 0]][1]
 
 
 def test_equals_the_metrics_one_by_one():

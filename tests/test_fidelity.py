@@ -1,14 +1,13 @@
 """What an export costs, on label maps in memory."""
 
 import collections
-import dataclasses
 import json
 
 import numpy as np
 import pytest
-from label_pairs import random_pair
+from blocks import PAIRS, Blocks
+from blocks import predict as good
 
-from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.evaluation.evaluator import evaluate
 from deepgbass.export.fidelity import (
@@ -17,8 +16,6 @@ from deepgbass.export.fidelity import (
 )
 from deepgbass.export.sqnr import OpSqnr, SqnrTable
 
-PAIRS = [random_pair((24 + seed, 31), seed=seed) for seed in range(5)]
-INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"))
 SQNR = SqnrTable(
     (
         OpSqnr(0, "SUB", "decoder_guided_detail", "decoder_guided", 3.25, 31.5),
@@ -27,29 +24,6 @@ SQNR = SqnrTable(
     (),
     8,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Blocks:
-    """A data set whose images hold their index, for predictors to look up."""
-
-    info: DatasetInfo = INFO
-    split: str = "val"
-
-    def __len__(self):
-        return len(PAIRS)
-
-    def examples(self, indices):
-        for index in indices:
-            yield {
-                "image": np.full((1, 1, 3), index, np.uint8),
-                "label": PAIRS[index][0],
-                "filename": f"block{index}.png",
-            }
-
-
-def good(image):
-    return PAIRS[image[0, 0, 0]][1]
 
 
 def shifted(image):
