@@ -143,7 +143,7 @@ def sources(content):
 
 def compare(reference, quantised, inputs):
     """dB of the one output of two models on the same float inputs."""
-    from deepgbass.evaluation.predictors import dequantize
+    from deepgbass.predictors import dequantize
 
     signal = noise = 0.0
     forms = open_model(reference), open_model(quantised)

@@ -44,7 +44,7 @@ _PUBLIC = {
     "PRESETS": "deepgbass.presets",
     "get_config": "deepgbass.presets",
     "evaluate": "deepgbass.evaluation.evaluator",
-    "load_predictor": "deepgbass.evaluation.predictors",
+    "load_predictor": "deepgbass.predictors",
     "UserError": "deepgbass.errors",
 }
 

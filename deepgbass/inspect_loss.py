@@ -92,10 +92,10 @@ def main(argv):
     import tensorflow as tf
 
     from deepgbass.configs import load_config
-    from deepgbass.evaluation.predictors import configured
     from deepgbass.experiment import make_loss, open_split, restore_model
     from deepgbass.files import atomic_path
     from deepgbass.letterbox import fit_label, letterbox
+    from deepgbass.predictors import configured
     from deepgbass.progress import console, track
     from deepgbass.reports.loss_maps import (
         loss_figure,

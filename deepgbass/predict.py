@@ -220,7 +220,7 @@ def _load(model):
             f"--model={path} is neither a .tflite file nor a work directory"
         )
     cli.import_tensorflow()
-    from deepgbass.evaluation.predictors import load_predictor
+    from deepgbass.predictors import load_predictor
 
     return load_predictor(path)
 

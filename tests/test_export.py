@@ -16,12 +16,12 @@ from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError
-from deepgbass.evaluation.predictors import KerasPredictor, load_predictor
 from deepgbass.evaluation.run_evaluation import evaluate_run
 from deepgbass.experiment import restore_model
 from deepgbass.export import exporter
 from deepgbass.export.description import read_description
 from deepgbass.export.exporter import export
+from deepgbass.predictors import KerasPredictor, load_predictor
 from deepgbass.training.loop import train
 
 

@@ -1,6 +1,6 @@
 """The history of a run survives kills and resumes."""
 
-from deepgbass.training.history import History, read_curves
+from deepgbass.reports.history import History, read_curves
 
 
 def test_curves_are_what_was_written(tmp_path):

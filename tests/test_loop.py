@@ -14,6 +14,7 @@ from tiny import tiny_config, write_tiny
 from deepgbass import experiment
 from deepgbass.configs import LossConfig, load_config
 from deepgbass.errors import UserError
+from deepgbass.reports.history import History, read_curves
 from deepgbass.training import monitor
 from deepgbass.training.checkpoints import (
     Checkpoints,
@@ -21,7 +22,6 @@ from deepgbass.training.checkpoints import (
     checkpoint_dir,
     find,
 )
-from deepgbass.training.history import History, read_curves
 from deepgbass.training.loop import Interrupted, train
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ from tiny import SIZE, tiny_config, write_tiny
 
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.evaluation.evaluator import evaluate
-from deepgbass.evaluation.predictors import Predictor
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
+from deepgbass.predictors import Predictor
+from deepgbass.reports.history import read_curves
 from deepgbass.training import run_log
-from deepgbass.training.history import read_curves
 from deepgbass.training.monitor import Monitor
 
 CONFIG = tiny_config(steps=6)

@@ -12,7 +12,7 @@ from deepgbass.evaluation.multi_scale import (
     scaled_size,
     tile_starts,
 )
-from deepgbass.evaluation.predictors import Predictor
+from deepgbass.predictors import Predictor
 
 INFO = DatasetInfo("three", ("dark", "left", "bright"))
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from conftest import ROOT
 from free_ports import free_addresses
 from tiny import write_tiny
 
-from deepgbass.training.history import read_curves
+from deepgbass.reports.history import read_curves
 
 STEPS, KILLED_AT = 160, 25
 # docs/distributed.md promises this, from the loss to the end of the others.

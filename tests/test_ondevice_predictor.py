@@ -7,7 +7,7 @@ import pytest
 from edgetpu_stand_in import SIZE, description, write_model
 from tflite_files import Builder
 
-from deepgbass.evaluation import predictors
+from deepgbass import predictors
 from deepgbass.export.description import write_described
 from deepgbass.ondevice.predictor import open_predictor
 

@@ -10,12 +10,12 @@ from PIL import Image
 from test_sampling import position
 
 from deepgbass.errors import UserError
-from deepgbass.evaluation.predictors import logits_to_label
 from deepgbass.ondevice.postprocess import (
     bilinear_labels,
     enlarge_labels,
     nearest_labels,
 )
+from deepgbass.predictors import logits_to_label
 
 # Size of the logits, the input, the content and the image.
 SIZES = [

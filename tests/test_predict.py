@@ -51,7 +51,7 @@ def test_the_overlay_is_the_prediction_over_the_image(tmp_path, model, capsys):
 
 def test_a_work_directory_predicts_too(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow")
-    from deepgbass.evaluation import predictors
+    from deepgbass import predictors
 
     class Keras:
         info = INFO

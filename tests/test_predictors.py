@@ -12,18 +12,18 @@ from tiny import tiny_config
 
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
-from deepgbass.evaluation.predictors import (
+from deepgbass.export.describe import describe
+from deepgbass.export.description import write_described
+from deepgbass.letterbox import PADDING, letterbox
+from deepgbass.ondevice.model import as_input
+from deepgbass.ondevice.postprocess import enlarge_labels
+from deepgbass.predictors import (
     Predictor,
     TFLitePredictor,
     dequantize,
     load_predictor,
     logits_to_label,
 )
-from deepgbass.export.describe import describe
-from deepgbass.export.description import write_described
-from deepgbass.letterbox import PADDING, letterbox
-from deepgbass.ondevice.model import as_input
-from deepgbass.ondevice.postprocess import enlarge_labels
 
 INFO = DatasetInfo("two", ("a", "b"), ((0, 0, 0), (255, 0, 0)), 255, {})
 

@@ -9,8 +9,8 @@ from conftest import ROOT
 from deepgbass import model_card
 from deepgbass.ablation.table_file import read_table
 from deepgbass.configs import ExperimentConfig
-from deepgbass.evaluation.predictors import load_predictor
 from deepgbass.export.description import read_description
+from deepgbass.predictors import load_predictor
 
 MODELS = sorted((ROOT / "pretrained").glob("*/*.tflite"))
 

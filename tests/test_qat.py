@@ -6,7 +6,6 @@ from ai_edge_litert.interpreter import Interpreter
 from guided_network import SIZE, guided_network, images
 
 from deepgbass.errors import UserError
-from deepgbass.evaluation.predictors import dequantize
 from deepgbass.export.graph import constant_graph, export_graph, scale_bytes
 from deepgbass.export.qat import (
     activation_ranges,
@@ -18,6 +17,7 @@ from deepgbass.export.sqnr import measure_sqnr
 from deepgbass.export.tflite import to_float, to_int8, verify_int8
 from deepgbass.export.tflite_graph import read_graph
 from deepgbass.ondevice.model import as_input
+from deepgbass.predictors import dequantize
 from deepgbass.training.precision import network_precision
 
 IMAGES = images()

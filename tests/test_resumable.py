@@ -20,10 +20,10 @@ from deepgbass.data.synthetic import SYNTHETIC
 from deepgbass.errors import UserError
 from deepgbass.evaluation.candidate import Candidate
 from deepgbass.evaluation.evaluator import evaluate
-from deepgbass.evaluation.predictors import Predictor
 from deepgbass.evaluation.resumable import Options, evaluate_into
 from deepgbass.evaluation.store import EvaluationStore
 from deepgbass.lock import locked_folder
+from deepgbass.predictors import Predictor
 
 COUNT = 4
 

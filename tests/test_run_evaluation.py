@@ -9,7 +9,7 @@ from tiny import tiny_config, write_tiny
 from deepgbass import files
 from deepgbass.errors import UserError
 from deepgbass.evaluation.run_evaluation import CheckpointMeter, evaluate_run
-from deepgbass.training.history import read_curves
+from deepgbass.reports.history import read_curves
 from deepgbass.training.loop import train
 
 pytestmark = pytest.mark.slow

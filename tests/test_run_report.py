@@ -5,9 +5,10 @@ from tiny import SIZE, tiny_config, write_tiny
 
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.evaluation.evaluator import evaluate
-from deepgbass.evaluation.predictors import KerasPredictor
 from deepgbass.experiment import make_model
 from deepgbass.losses import SBALoss
+from deepgbass.predictors import KerasPredictor
+from deepgbass.reports.history import History
 from deepgbass.reports.report import Progress
 from deepgbass.reports.run_report import Run, report_progress, report_runs
 from deepgbass.reports.run_tables import (
@@ -15,7 +16,6 @@ from deepgbass.reports.run_tables import (
     markdown_table,
     print_metrics,
 )
-from deepgbass.training.history import History
 
 
 @pytest.fixture(scope="module")

@@ -81,8 +81,8 @@ def _copy_results(workdir, results, found):
 def _report(name, configs, found, workdir, data_dir):
     """The page with pictures and curves, of each row's first seed."""
     cli.import_tensorflow()
-    from deepgbass.evaluation.predictors import load_predictor
     from deepgbass.experiment import open_split
+    from deepgbass.predictors import load_predictor
     from deepgbass.reports.run_report import Run, report_runs
 
     config = next(iter(configs.values()))

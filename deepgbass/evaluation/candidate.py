@@ -13,10 +13,10 @@ from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.errors import UserError
 from deepgbass.evaluation.multi_scale import MultiScalePredictor, scaled_size
-from deepgbass.evaluation.predictors import TFLitePredictor, configured
 from deepgbass.experiment import restore_model
 from deepgbass.export.description import read_description
 from deepgbass.ondevice.structure import is_compiled
+from deepgbass.predictors import TFLitePredictor, configured
 from deepgbass.training import checkpoints
 
 

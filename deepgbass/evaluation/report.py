@@ -1,5 +1,6 @@
 """The report on one evaluated network: tables and pictures."""
 
+from deepgbass.reports.gallery import Gallery
 from deepgbass.reports.report import Panel, Table, write_report
 from deepgbass.reports.run_tables import (
     border_rows,
@@ -8,7 +9,6 @@ from deepgbass.reports.run_tables import (
     metrics_rows,
 )
 from deepgbass.reports.visualize import BOUNDARY_COLORS
-from deepgbass.training.gallery import Gallery
 
 
 def write_evaluation_report(path, metrics, candidate, dataset):

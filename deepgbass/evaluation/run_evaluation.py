@@ -8,7 +8,6 @@ import numpy as np
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.evaluation.evaluator import evaluate
-from deepgbass.evaluation.predictors import configured
 from deepgbass.experiment import (
     make_loss,
     make_model,
@@ -18,10 +17,11 @@ from deepgbass.experiment import (
     restore_model,
 )
 from deepgbass.files import require_writable, write_atomic
+from deepgbass.predictors import configured
+from deepgbass.reports.gallery import Gallery
+from deepgbass.reports.history import read_curves
 from deepgbass.reports.run_report import Run, report_runs
 from deepgbass.training import checkpoints
-from deepgbass.training.gallery import Gallery
-from deepgbass.training.history import read_curves
 from deepgbass.training.run_log import RunLog
 
 

@@ -7,7 +7,6 @@ import pathlib
 
 from deepgbass.configs import load_config
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.evaluation.predictors import TFLitePredictor, configured
 from deepgbass.experiment import (
     open_split,
     require_same_network,
@@ -44,6 +43,7 @@ from deepgbass.export.sqnr import measure_sqnr
 from deepgbass.export.tflite import to_float, to_int8, verify_int8
 from deepgbass.export.tflite_graph import read_graph
 from deepgbass.files import require_writable, temporary_folder, write_atomic
+from deepgbass.predictors import TFLitePredictor, configured
 from deepgbass.progress import console, track
 
 # A few images give the ratios within about 1 dB.

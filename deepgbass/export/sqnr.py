@@ -17,9 +17,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deepgbass.errors import UserError
-from deepgbass.evaluation.predictors import dequantize
 from deepgbass.export.op_pairs import comparable, pair_operators, sources
 from deepgbass.export.tflite_graph import read_graph
+from deepgbass.predictors import dequantize
 
 # Beyond this a ratio counts as this: JSON has no infinity.
 LIMIT_DB = 150.0

@@ -83,10 +83,10 @@ def main(argv):
 def _compare(path, table, values):
     cli.import_tensorflow()
     from deepgbass.configs import load_config
-    from deepgbass.evaluation.predictors import load_predictor
     from deepgbass.experiment import open_split
     from deepgbass.figures.comparison import Scene, save_comparison
     from deepgbass.figures.insets import choose_insets
+    from deepgbass.predictors import load_predictor
     from deepgbass.progress import track
 
     folders = _folders(table, values.workdir)

@@ -5,8 +5,10 @@ import pathlib
 from collections.abc import Mapping
 
 from deepgbass.configs import load_config
-from deepgbass.evaluation.predictors import Predictor
 from deepgbass.experiment import make_loss
+from deepgbass.predictors import Predictor
+from deepgbass.reports.gallery import Gallery
+from deepgbass.reports.history import read_curves
 from deepgbass.reports.report import Panel, Table, write_report
 from deepgbass.reports.run_tables import (
     border_rows,
@@ -15,8 +17,6 @@ from deepgbass.reports.run_tables import (
     metrics_rows,
 )
 from deepgbass.reports.visualize import BOUNDARY_COLORS
-from deepgbass.training.gallery import Gallery
-from deepgbass.training.history import read_curves
 
 # Plot -> measured name -> line, for one run and for several.
 _LOSSES = {

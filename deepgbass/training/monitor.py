@@ -4,9 +4,9 @@ import pathlib
 import time
 
 from deepgbass.progress import TrainingProgress, console, duration
+from deepgbass.reports.gallery import Gallery
 from deepgbass.reports.report import Progress
 from deepgbass.reports.run_report import report_progress
-from deepgbass.training.gallery import Gallery
 from deepgbass.training.run_log import RunLog
 
 # Between two reports at checkpoints lie so many times their cost.

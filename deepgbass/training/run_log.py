@@ -4,9 +4,9 @@ import pathlib
 
 import tensorflow as tf
 
+from deepgbass.reports.history import History, read_curves
 from deepgbass.reports.visualize import shrink
 from deepgbass.training.event_files import drop_events
-from deepgbass.training.history import History, read_curves
 
 # Pixels of the longer side of TensorBoard's pictures.
 LONGEST = 640
