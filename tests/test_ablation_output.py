@@ -8,7 +8,7 @@ from fake_trials import write_trial
 
 from deepgbass.ablation import __main__ as command
 from deepgbass.ablation import output
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.schedule import Stopped, trial_folder
 from deepgbass.ablation.tables import row_configs
 from deepgbass.data.camvid import CAMVID
 from deepgbass.errors import UserError
@@ -26,10 +26,22 @@ def written(tmp_path, monkeypatch):
         folder.with_suffix(".log").write_text("printed")
     monkeypatch.setattr(output, "_report", lambda *_: workdir / "report.html")
     configs = row_configs("camvid")
-    output.write_table(
+    output.finish_table(
         "camvid", configs, workdir, "data", results, "the command"
     )
     return workdir, results
+
+
+def test_the_times_of_an_earlier_table_are_kept_until_new_ones(tmp_path):
+    write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
+    times = {"milliseconds": {"dgd": {"int8": {"p50": 12.5}}}}
+    (tmp_path / "latency.json").write_text(json.dumps(times))
+    text = output.save_table(
+        "camvid", row_configs("camvid"), tmp_path, None, "the command"
+    )
+    assert (tmp_path / "table.md").read_text() == text
+    (row,) = json.loads((tmp_path / "table.json").read_text())["rows"][:1]
+    assert row["latency_ms"] == {"int8": 12.5}
 
 
 def test_a_partial_table_is_written_and_says_what_is_missing(written, capsys):
@@ -152,3 +164,28 @@ def test_the_command_is_that_of_the_whole_table(tmp_path):
         "python -m deepgbass.ablation --table=camvid '--workdir=runs/a b' "
         "--set train.steps=10 --qat"
     )
+
+
+def test_a_stopped_command_has_written_the_table(
+    tmp_path, records, monkeypatch
+):
+    workdir = tmp_path / "work"
+
+    def one_trial_and_stop(trials, data_dir, parallel, after):
+        write_trial(workdir, "baseline", 0, {"float": (0.5, 0.4)})
+        after()
+        raise Stopped(15)
+
+    monkeypatch.setattr(command, "run_trials", one_trial_and_stop)
+    with (
+        defined_flags(
+            command,
+            table="camvid",
+            workdir=str(workdir),
+            data_dir=str(records),
+        ),
+        pytest.raises(SystemExit) as caught,
+    ):
+        command.main([])
+    assert caught.value.code == 143
+    assert "| MNEdge DeepLab" in (workdir / "table.md").read_text()

@@ -103,12 +103,15 @@ def test_what_is_done_is_not_repeated_and_a_failure_stops_nothing(
         dict.fromkeys(("float", "int8", "float_tflite"), (0.5, 0.4)),
     )
     trials = plan(tmp_path, keys=["baseline", "dgd", "full"], seeds=(0,))
+    done = []
     failed = run_trials(
         trials,
         "data",
         command=python("print('hello from', key); exit(key == 'dgd')"),
+        after=lambda: done.append(True),
     )
     assert names(failed) == [("dgd", 0)]
+    assert done == [True]  # After full; dgd failed, baseline was done.
     output = capsys.readouterr().out
     assert "baseline, seed 0: done already" in output
     assert "hello from dgd" in output and "hello from full" in output

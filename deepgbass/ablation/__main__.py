@@ -13,9 +13,9 @@ Examples:
 Every row has the same schedule, and with the same seed the same order of
 images and crops. The command may be stopped at any moment; given again, it
 goes on where it was. The work directory gets a folder ROW/seedN for every
-training with its log beside it, and in the end table.json, table.md and
-report.html, of all rows that are done: name some that are as --rows to have
-them earlier.
+training with its log beside it, and after each table.json and table.md of
+all rows that are done. In the end come the times and report.html: name rows
+that are done as --rows to have them earlier.
 """
 
 import importlib.util
@@ -25,7 +25,7 @@ import sys
 
 from absl import flags
 
-from deepgbass.ablation.output import write_table
+from deepgbass.ablation.output import finish_table, save_table
 from deepgbass.ablation.schedule import Stopped, plan_trials, run_trials
 from deepgbass.ablation.summary import (
     read_trials,
@@ -107,15 +107,18 @@ def main(_):
     _check_files(values, configs)
     _check_folders(values, spec, configs, trials)
     data_dir = _data_dir(next(iter(configs.values())), workdir, values.data_dir)
+    made_by = values.results, _command(values)
+
+    def save():
+        save_table(name, configs, workdir, *made_by)
+
     try:
-        failed = run_trials(trials, data_dir, values.parallel)
+        failed = run_trials(trials, data_dir, values.parallel, after=save)
     except Stopped as stopped:
         print(stopped)
         sys.exit(stopped.status)
     if any(read_trials(workdir, spec.keys).values()):
-        write_table(
-            name, configs, workdir, data_dir, values.results, _command(values)
-        )
+        finish_table(name, configs, workdir, data_dir, *made_by)
     if failed:
         raise UserError(
             f"{len(failed)} of {len(trials)} trainings failed: "

@@ -19,18 +19,14 @@ _TIMED = ("int8", "float")
 
 
 def measure_latency(workdir, trials):
-    """Milliseconds of an inference; measured anew only for other models.
+    """Times an inference of each model, unless latency.json is of the same.
 
-    Writes latency.json into `workdir`. Image preparation, and the labels of
-    the logits, are not in the times.
+    Writes latency.json into `workdir`, for `read_latency`. Image preparation,
+    and the labels of the logits, are not in the times.
 
     Args:
         workdir: of the table.
         trials: as `read_trials` gives them.
-
-    Returns:
-        dict: `what` was timed, `rounds`, `threads`, `runtime`, `host` and
-        `milliseconds`, key -> form -> statistics; empty without exports.
     """
     models = {}
     for key, results in trials.items():
@@ -42,24 +38,33 @@ def measure_latency(workdir, trials):
                 if path.exists():
                     models.setdefault((key, form_of(quantization)), path)
     if not models:
-        return {}
-    file = pathlib.Path(workdir) / FILE_NAME
+        return
     digests = {
         f"{key} {form}": hashlib.sha256(path.read_bytes()).hexdigest()
         for (key, form), path in models.items()
     }
-    found = json.loads(file.read_text()) if file.exists() else {}
-    if found.get("sha256") != digests:
+    if read_latency(workdir).get("sha256") != digests:
         found = _measure(models) | {"sha256": digests}
+        file = pathlib.Path(workdir) / FILE_NAME
         write_atomic(file, json.dumps(found, indent=2) + "\n")
-    return found
+
+
+def read_latency(workdir):
+    """What was timed last.
+
+    Returns:
+        dict: `what` was timed, `rounds`, `threads`, `runtime`, `host` and
+        `milliseconds`, key -> form -> statistics; empty if nothing was.
+    """
+    file = pathlib.Path(workdir) / FILE_NAME
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def medians(measured):
     """Key -> form -> milliseconds, the median of the rounds.
 
     Args:
-        measured: from `measure_latency`, or latency.json.
+        measured: from `read_latency`.
     """
     return {
         key: {form: times["p50"] for form, times in forms.items()}

@@ -25,22 +25,24 @@ _KEPT = ("config.json", "dataset.json", "history.jsonl", FILE_NAME)
 _TIMING = ("what", "rounds", "threads", "runtime", "host")
 
 
-def write_table(name, configs, workdir, data_dir, results, command):
-    """Times the models, then writes and prints all of a table.
+def save_table(name, configs, workdir, results, command):
+    """Writes table.json and table.md of the trials that are done.
 
-    Writes table.json, table.md and report.html into the work directory.
+    Times are those of latency.json, for the models that it has.
 
     Args:
         name: of `TABLES`.
         configs: key -> `ExperimentConfig`, as `row_configs` gives them.
         workdir: of the table, with at least one trial that is done.
-        data_dir: folder of records.
         results: None, or a folder for a copy of the small files.
         command: what made it, in words.
+
+    Returns:
+        The table in Markdown.
     """
     spec, workdir = TABLES[name], pathlib.Path(workdir)
     found = read_trials(workdir, spec.keys)
-    measured = latency.measure_latency(workdir, found)
+    measured = latency.read_latency(workdir)
     table = {
         "table": name,
         "command": command,
@@ -58,6 +60,20 @@ def write_table(name, configs, workdir, data_dir, results, command):
     for folder in folders:
         write_atomic(folder / "table.json", json.dumps(table, indent=2) + "\n")
         write_atomic(folder / "table.md", text)
+    return text
+
+
+def finish_table(name, configs, workdir, data_dir, results, command):
+    """Times the models, saves and prints the table, writes report.html.
+
+    Args:
+        data_dir: folder of records, for the report's pictures.
+        name, configs, workdir, results, command: of `save_table`.
+    """
+    workdir = pathlib.Path(workdir)
+    found = read_trials(workdir, TABLES[name].keys)
+    latency.measure_latency(workdir, found)
+    text = save_table(name, configs, workdir, results, command)
     console.print(text, markup=False)
     report = _report(name, configs, found, workdir, data_dir)
     console.print(f"Report: {report.resolve()}")

@@ -13,6 +13,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 from deepgbass.ablation.trial import read_result
 from deepgbass.configs import ExperimentConfig
@@ -142,7 +143,9 @@ def command(trial, data_dir):
     ]
 
 
-def run_trials(trials, data_dir, parallel=1, command=command):
+def run_trials(
+    trials, data_dir, parallel=1, command=command, after=lambda: None
+):
     """Runs those trials that are not done, and goes on where one fails.
 
     Args:
@@ -151,6 +154,7 @@ def run_trials(trials, data_dir, parallel=1, command=command):
         parallel: how many at a time; they share the cores.
         command: function of a trial and `data_dir` that gives the words of
             its process.
+        after: called when a trial is done, never twice at a time.
 
     Returns:
         The trials that failed.
@@ -170,15 +174,17 @@ def run_trials(trials, data_dir, parallel=1, command=command):
         children.stopped_by_signals(),
         concurrent.futures.ThreadPoolExecutor(parallel) as pool,
     ):
-        statuses = list(
-            pool.map(
-                lambda trial, number: children.run(
-                    trial, f"{number} of {len(waiting)}", command, data_dir
-                ),
-                waiting,
-                itertools.count(1),
-            )
-        )
+        one_at_a_time = threading.Lock()
+
+        def carry_out(trial, number):
+            turn = f"{number} of {len(waiting)}"
+            status = children.run(trial, turn, command, data_dir)
+            if status == 0:
+                with one_at_a_time:
+                    after()
+            return status
+
+        statuses = list(pool.map(carry_out, waiting, itertools.count(1)))
     if children.stopped:
         raise Stopped(children.stopped)
     return [
