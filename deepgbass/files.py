@@ -8,6 +8,10 @@ import tempfile
 
 from deepgbass.errors import UserError
 
+# Asked once: it can only be read by setting it, for all threads.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
 
 @contextlib.contextmanager
 def atomic_path(path):
@@ -153,6 +157,4 @@ def _temporary(path):
 
 def _make_readable(path, mode):
     """What `tempfile` makes is private; a result is as readable as any."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(mode & ~umask)
+    path.chmod(mode & ~_UMASK)

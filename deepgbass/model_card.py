@@ -290,6 +290,11 @@ def main(argv):
     card = model_card(description, len(content), path.name, row)
     require_writable(values.output_dir)
     folder = pathlib.Path(values.output_dir)
+    if (folder / "README.md").exists() and not (folder / path.name).exists():
+        raise UserError(
+            f"--output_dir={folder} has a README.md and no {path.name}, so it "
+            "is not this model's card; choose another folder"
+        )
     write_described(folder / path.name, content, inside)
     write_atomic(folder / "README.md", card)
     print(f"{folder}: {len(content) / 1e6:.2f} MB, {path.name}, README.md")

@@ -14,7 +14,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
+# No markup: paths and class names may have brackets.
+console = Console(highlight=False, soft_wrap=True, markup=False)
 
 # A log needs no more than this many lines of one run.
 _LOG_LINES = 20

@@ -90,6 +90,11 @@ def fill(text, folder):
             if line.strip() == _END:
                 filled.append(line)
                 break
+            if _BEGIN.fullmatch(line.strip()):
+                raise UserError(
+                    f"{line.strip()!r} begins before {match[0]!r} has ended; "
+                    f"a line {_END!r} is missing"
+                )
         else:
             raise UserError(f"no line {_END!r} follows {match[0]!r}")
     return "".join(filled), count

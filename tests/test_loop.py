@@ -164,6 +164,16 @@ def test_an_evaluation_that_was_cut_short_happens_again(
     assert measured == [3, 3]
 
 
+def test_a_failed_evaluation_is_not_taken_for_a_full_disk(data_dir, tmp_path):
+    def measure():
+        raise OSError("a record cannot be read")
+
+    config = tiny_config(eval_every=3)
+    with pytest.raises(OSError, match="^a record cannot be read"):
+        train(config, tmp_path / "run", data_dir, FakeMeter(measure))
+    assert find(tmp_path / "run").step == 3
+
+
 def test_threads_that_run_already_cannot_be_deterministic(tmp_path):
     config = tiny_config(deterministic=True)
     with pytest.raises(UserError, match="train.deterministic needs one thread"):

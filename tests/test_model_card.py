@@ -102,6 +102,21 @@ def test_the_row_must_be_the_model_s(tmp_path):
             model_card.find_row(table, key, CONFIG.with_overrides(changes))
 
 
+def test_another_readme_is_not_overwritten(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_card, "read_description", lambda _: describe())
+    model = tmp_path / "m.tflite"
+    model.write_bytes(b"TFL3")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "README.md").write_text("mine")
+    with (
+        defined_flags(model_card, output_dir=str(out)),
+        pytest.raises(UserError, match="not this model's card"),
+    ):
+        model_card.main(["model_card", str(model)])
+    assert (out / "README.md").read_text() == "mine"
+
+
 def test_a_missing_model_is_named(tmp_path):
     missing = tmp_path / "model_int8.tflite"
     with (

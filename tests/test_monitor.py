@@ -28,6 +28,13 @@ class Brightness(Predictor):
         return -tf.abs(grey - np.arange(6, dtype=np.float32))
 
 
+def evaluate_run(run, step, meter):
+    """Measures and shows, as the loop does."""
+    metrics = run.measure(step, meter)
+    run.show(step, metrics)
+    return metrics
+
+
 class Meter:
     """Measures it; `scores` replace what it measured."""
 
@@ -81,12 +88,12 @@ def test_scalars_are_apart_and_none_is_double_after_a_resume(workdir, dataset):
     with open_monitor(workdir, dataset) as run:
         for step in (1, 2, 3):
             run.log(step, values(step))
-        first = run.evaluate(3, meter)
+        first = evaluate_run(run, 3, meter)
     # As if killed: the newest checkpoint is that of step 2.
     with open_monitor(workdir, dataset, step=2) as run:
         for step in (3, 4):
             run.log(step, values(10 * step))
-        run.evaluate(4, meter)
+        evaluate_run(run, 4, meter)
         run.flush()
     events = read_events(workdir)
     assert [step for step, _ in events["train/ce"]] == [1, 2, 3, 4]
@@ -106,10 +113,10 @@ def test_pictures_of_fixed_images_and_their_truth_once(
     monkeypatch.setattr(run_log, "LONGEST", 32)
     with open_monitor(workdir, dataset) as run:
         for step in (2, 4):
-            run.evaluate(step, Meter(dataset))
+            evaluate_run(run, step, Meter(dataset))
     # A resume is no reason to draw them again.
     with open_monitor(workdir, dataset, step=4) as run:
-        run.evaluate(5, Meter(dataset))
+        evaluate_run(run, 5, Meter(dataset))
     pictures = {
         tuple(tag.split("/")[1:]): images
         for tag, images in read_events(workdir).items()
@@ -128,7 +135,7 @@ def test_pictures_of_fixed_images_and_their_truth_once(
 @pytest.mark.slow
 def test_the_weights_of_sbal_are_shown(workdir, dataset):
     with open_monitor(workdir, dataset, loss=SBALoss()) as run:
-        run.evaluate(2, Meter(dataset))
+        evaluate_run(run, 2, Meter(dataset))
     pictures = [
         tf.io.decode_image(images[0][1][2]).numpy()
         for tag, images in read_events(workdir).items()
@@ -155,7 +162,7 @@ def test_the_report_shows_the_run_under_way(workdir, dataset):
         run.log(3, values(3))
         run.refresh(3)
         assert path.read_text() == early
-        run.evaluate(3, Meter(dataset))
+        evaluate_run(run, 3, Meter(dataset))
     page = path.read_text()
     for text in ("step 3 of 6", "mIoU at step 3", "Classes", "boundary errors"):
         assert text in page
@@ -168,11 +175,11 @@ def test_an_evaluation_is_a_line_with_the_best_so_far(workdir, dataset, capsys):
     with open_monitor(workdir, dataset) as run:
         for step, miou, mbf in ((2, 0.5, 0.25), (4, 0.375, None)):
             meter.scores = {"miou": miou, "mbf": mbf}
-            run.evaluate(step, meter)
+            evaluate_run(run, step, meter)
     # The best is known after a resume, too.
     with open_monitor(workdir, dataset, step=4) as run:
         meter.scores = {"miou": 0.125, "mbf": 0.75}
-        run.evaluate(6, meter)
+        evaluate_run(run, 6, meter)
     lines = [
         line
         for line in capsys.readouterr().out.splitlines()
@@ -190,9 +197,9 @@ def test_an_evaluation_is_a_line_with_the_best_so_far(workdir, dataset, capsys):
 def test_an_evaluation_that_is_repeated_is_shown_once(workdir, dataset):
     with open_monitor(workdir, dataset) as run:
         run.log(2, values(2))
-        run.evaluate(2, Meter(dataset))
+        evaluate_run(run, 2, Meter(dataset))
     with open_monitor(workdir, dataset, step=2, evaluated=False) as run:
-        run.evaluate(2, Meter(dataset))
+        evaluate_run(run, 2, Meter(dataset))
     for tag, found in read_events(workdir).items():
         assert [step for step, _ in found] == [2], tag
     assert len(read_curves(workdir / "history.jsonl")["miou"]) == 1
@@ -200,7 +207,7 @@ def test_an_evaluation_that_is_repeated_is_shown_once(workdir, dataset):
 
 def test_numbers_alone_are_recorded_of_an_evaluation(workdir, dataset):
     with open_monitor(workdir, dataset) as run:
-        metrics = run.evaluate(1, Meter(dataset))
+        metrics = evaluate_run(run, 1, Meter(dataset))
     numbers = {k for k, v in metrics.items() if isinstance(v, float)}
     assert {"miou", "mbf", "mbf_3px", "mbf_1px", "biou"} <= numbers
     curves = read_curves(workdir / "history.jsonl")

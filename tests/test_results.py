@@ -68,6 +68,7 @@ def test_the_command_changes_the_file_in_place(tmp_path, table, capsys):
     [
         ("nothing\n", "has no line"),
         (BEGIN, "end of results"),
+        (f"{BEGIN}\nprose\n{BEGIN}\n{END}", "begins before"),
         (f"<!-- results: none.json -->\n{END}", "none.json"),
     ],
 )

@@ -110,7 +110,10 @@ def main(_):
     made_by = values.results, _command(values)
 
     def save():
-        save_table(name, configs, workdir, *made_by)
+        try:
+            save_table(name, configs, workdir, *made_by)
+        except OSError as error:  # The trainings go on; it is told in the end.
+            console.print(f"warning: the table cannot be written yet: {error}")
 
     try:
         failed = run_trials(trials, data_dir, values.parallel, after=save)

@@ -74,7 +74,7 @@ def finish_table(name, configs, workdir, data_dir, results, command):
     found = read_trials(workdir, TABLES[name].keys)
     latency.measure_latency(workdir, found)
     text = save_table(name, configs, workdir, results, command)
-    console.print(text, markup=False)
+    console.print(text)
     report = _report(name, configs, found, workdir, data_dir)
     console.print(f"Report: {report.resolve()}")
 

@@ -251,7 +251,7 @@ class _Children:
             for line in process.stdout:
                 log.write(line)
                 log.flush()
-                console.print(f"{prefix}{line.rstrip()}", markup=False)
+                console.print(f"{prefix}{line.rstrip()}")
         status = process.wait()
         self._running.discard(process)
         if status and not self.stopped:

@@ -85,14 +85,13 @@ def main(argv):
 
 def _show(audit, passed, output_dir):
     """Prints at most a screen."""
-    from rich.markup import escape
     from rich.table import Table
 
     from deepgbass.progress import console
 
     def say(text):
         # Square brackets in a name are no markup.
-        console.print(text, markup=False)
+        console.print(text)
 
     info = audit.info
     protocol = f", protocol {info.protocol}" if info.protocol else ""
@@ -107,7 +106,7 @@ def _show(audit, passed, output_dir):
         table.add_column(heading, justify="right", no_wrap=True)
     for split in audit.splits.values():
         cells = (split.name, *_cells(info, split))
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     console.print(table)
     for problem in audit.problems[:_PROBLEMS]:
         say(f"{problem.severity}: {problem.describe(_NAMED)}")

@@ -8,7 +8,6 @@ import pathlib
 
 import rich.box
 import rich.table
-from rich.markup import escape
 
 from deepgbass.errors import UserError
 from deepgbass.evaluation import comparison
@@ -174,18 +173,17 @@ def print_comparison(compared):
     rows = compared.rows()
     for name in rows[0]:
         justify = "left" if name == "metric" else "right"
-        table.add_column(escape(name), justify=justify, no_wrap=True)
+        table.add_column(name, justify=justify, no_wrap=True)
     for row in rows:
-        table.add_row(*map(escape, row.values()))
+        table.add_row(*row.values())
     console.print(table)
     a, b = compared.names
     console.print(
         f"A: {a}; B: {b}; {compared.images} images, of which one wins those "
-        "at which it is better",
-        markup=False,
+        "at which it is better"
     )
     for sentence in compared.sentences():
-        console.print(sentence, markup=False)
+        console.print(sentence)
 
 
 def _finished(store):

@@ -162,8 +162,7 @@ def _fill(store, candidate, dataset, count, options):
     missing = [i for i in range(count) if not _is_done(store, i, options)]
     if len(missing) < count:
         console.print(
-            f"{count - len(missing)} of {count} images are measured already",
-            markup=False,
+            f"{count - len(missing)} of {count} images are measured already"
         )
     images = measure_images(
         candidate.predictor,

@@ -110,7 +110,7 @@ class EvaluationStore:
                 "--overwrite"
             ) from None
         self._path = self.folder / IMAGES
-        self._places, self._saved = self._read_places()
+        self._places, self._saved, self._end = self._read_places()
 
     def __len__(self):
         return len(self._places)
@@ -138,8 +138,10 @@ class EvaluationStore:
             "parts": [_pack(part) for part in parts],
         }
         with self._path.open("ab") as file:
-            self._places[index] = file.tell()
+            file.truncate(self._end)  # Drops a line that a kill has torn.
+            self._places[index] = file.seek(self._end)
             file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            self._end = file.tell()
         self._saved[index] = line["saved"]
 
     def read(self, indices):
@@ -151,15 +153,14 @@ class EvaluationStore:
                 yield line["name"], [_unpack(part) for part in line["parts"]]
 
     def _read_places(self):
-        """Where the line of each image begins; drops one that was torn."""
+        """Where the line of each image begins, and where all end."""
         places, saved, place = {}, {}, 0
         if not self._path.exists():
-            return places, saved
-        with self._path.open("r+b") as file:
+            return places, saved, place
+        with self._path.open("rb") as file:
             for number, text in enumerate(file, 1):
                 # Only the last can be torn, by a kill while it was written.
                 if not text.endswith(b"\n"):
-                    file.truncate(place)
                     break
                 try:
                     line = json.loads(text)
@@ -171,7 +172,7 @@ class EvaluationStore:
                         "again with --overwrite"
                     ) from None
                 place += len(text)
-        return places, saved
+        return places, saved, place
 
 
 def open_store(folder, name, identity, info, overwrite=False):

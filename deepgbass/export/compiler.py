@@ -136,12 +136,12 @@ def compile_model(
     if program is None:
         if require:
             raise UserError(missing_compiler())
-        console.print(missing_compiler(), markup=False)
+        console.print(missing_compiler())
         _name_older(compiled, source)
         return None
     require_writable(path.parent)
     flags = _flags(program)
-    console.print(f"Compiling {path.name} for the Edge TPU ...", markup=False)
+    console.print(f"Compiling {path.name} for the Edge TPU ...")
     for _ in range(2):
         began = time.perf_counter()
         result, output, log = _compile(program, flags, path, time_limit)
@@ -190,8 +190,7 @@ def _name_older(compiled, source):
         return
     if compiled.exists() and digest != hashlib.sha256(source).hexdigest():
         console.print(
-            f"{compiled} stays: it was compiled from an earlier export",
-            markup=False,
+            f"{compiled} stays: it was compiled from an earlier export"
         )
 
 

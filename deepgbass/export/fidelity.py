@@ -11,7 +11,6 @@ import zlib
 import numpy as np
 import rich.box
 import rich.table
-from rich.markup import escape
 
 from deepgbass.errors import UserError
 from deepgbass.evaluation.evaluator import MBF_NAMES, evaluate
@@ -164,8 +163,7 @@ def print_fidelity(report: FidelityReport):
     console.print(
         f"%, {after['dataset']}, split {after['split']}, {after['images']}"
         f" images; px: mIoU {after['bands_rule']}; drop: points that"
-        f" {report.form} lost",
-        markup=False,
+        f" {report.form} lost"
     )
     console.print(f"Same class: {_percent(report.agreement)} % of pixels")
     if report.sqnr is not None:
@@ -188,13 +186,11 @@ def _print_sqnr(sqnr):
     if sqnr.greatest_loss is not None:
         loss = sqnr.greatest_loss
         words += f", most lost at {loss.name} ({loss.lost_db:.1f} dB)"
-    console.print(
-        f"\nSignal to noise ({sqnr.images} images): {words}", markup=False
-    )
+    console.print(f"\nSignal to noise ({sqnr.images} images): {words}")
     table = _table("worst operators", "op", "dB", "lost")
     for row in sorted(sqnr.rows, key=lambda row: row.db)[:WORST]:
         lost = "-" if row.lost_db is None else f"{row.lost_db:.1f}"
-        table.add_row(escape(row.name), row.op, f"{row.db:.1f}", lost)
+        table.add_row(row.name, row.op, f"{row.db:.1f}", lost)
     console.print(table)
 
 

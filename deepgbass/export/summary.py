@@ -22,19 +22,15 @@ def print_summary(result):
     print_fidelity(result.fidelity)
     if result.preflight is not None:
         warning = "" if result.preflight.all_mapped else "Warning. "
-        console.print(
-            f"\n{warning}Edge TPU: {headline(result.preflight)}", markup=False
-        )
+        console.print(f"\n{warning}Edge TPU: {headline(result.preflight)}")
         for line in filter(None, troubles(result.preflight)):
-            console.print(f"  {line}", markup=False)
-    console.print(f"\nFiles in {result.path.parent}:", markup=False)
+            console.print(f"  {line}")
+    console.print(f"\nFiles in {result.path.parent}:")
     width = max(len(path.name) for path in result.files)
     for path in result.files:
         content = _CONTENTS[path.name.removeprefix(result.path.stem)]
         size = f"{path.stat().st_size / 1e3:,.0f} kB"
-        console.print(
-            f"  {path.name:<{width}}  {size:>9}  {content}", markup=False
-        )
+        console.print(f"  {path.name:<{width}}  {size:>9}  {content}")
 
 
 def print_compilation(compilation):
@@ -46,8 +42,7 @@ def print_compilation(compilation):
     log: CompilerLog = compilation.log
     console.print(
         f"Compiled: {compilation.path}: {log.on_tpu} operators on the Edge"
-        f" TPU, {log.on_cpu} on the CPU",
-        markup=False,
+        f" TPU, {log.on_cpu} on the CPU"
     )
     comparison = compilation.comparison
     if comparison is None or comparison["agrees"]:
@@ -56,8 +51,7 @@ def print_compilation(compilation):
     for row in comparison["operators"]:
         console.print(
             f"  {row['operator']}: predicted {_counts(row['predicted'])},"
-            f" compiled {_counts(row['compiled'])}",
-            markup=False,
+            f" compiled {_counts(row['compiled'])}"
         )
 
 

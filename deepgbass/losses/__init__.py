@@ -7,8 +7,9 @@ Shared conventions: labels are integers (or floats that hold integers)
 `(batch, height, width)` or `(batch, height, width, 1)`; logits are floats
 `(batch, h, w, num_classes)` of the same or a lower resolution and are resized
 to the labels inside (bilinear, half-pixel centres). All is computed in
-float32. Ignored pixels change neither value nor gradient; if all are ignored
-the loss is 0. NaN or infinity among the logits makes the loss NaN, at ignored
+float32. Ignored pixels change neither value nor gradient (but for the
+`ignore_mode`s of GSCNN, where they make edges); if all are ignored the loss
+is 0. NaN or infinity among the logits makes the loss NaN, at ignored
 pixels too. A label that is neither a class nor ignored is an error that names
 it and its place (see `Scene`). Sizes that are unknown while a graph is traced
 are not checked.

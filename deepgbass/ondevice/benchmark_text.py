@@ -2,7 +2,6 @@
 
 import rich.box
 import rich.table
-from rich.markup import escape
 
 from deepgbass.ondevice.results import conditions, facts, labels
 from deepgbass.progress import console
@@ -15,11 +14,11 @@ def print_results(results):
         results: dict from `results.collect`.
     """
     for note in results["notes"]:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}")
     _print_pairs(conditions(results))
     names = labels(results)
     for name, model in zip(names, results["models"], strict=True):
-        console.print(f"\n[bold]{escape(name)}[/bold]")
+        console.print(f"\n{name}", style="bold")
         _print_pairs(facts(model))
         table = _table()
         table.add_column("ms", no_wrap=True)
@@ -33,12 +32,12 @@ def print_results(results):
             )
         console.print(table)
     if results["ratios"]:
-        console.print(f"[bold]Times as long as {escape(names[0])}[/bold]")
+        console.print(f"Times as long as {names[0]}", style="bold")
         table = _table()
         for column in ("", "total", "p10 to p90", "invoke", "p10 to p90"):
             table.add_column(column, justify="right" if column else "left")
         for name, one in zip(names[1:], results["ratios"], strict=True):
-            table.add_row(escape(name), *ratio_cells(one))
+            table.add_row(name, *ratio_cells(one))
         console.print(table)
 
 
@@ -67,4 +66,4 @@ def _table():
 def _print_pairs(pairs):
     width = max(map(len, pairs))
     for name, text in pairs.items():
-        console.print(f"{name:{width}}  {text}", markup=False)
+        console.print(f"{name:{width}}  {text}")

@@ -2,7 +2,6 @@
 
 import rich.box
 import rich.table
-from rich.markup import escape
 
 from deepgbass.metrics.boundary_rule import Tolerance
 from deepgbass.progress import console
@@ -23,7 +22,7 @@ def print_metrics(results):
     """
     some = next(iter(next(iter(results.values())).values()))
     _print_table(metrics_rows(results))
-    console.print(conditions(some), markup=False)
+    console.print(conditions(some))
     if "bands" not in some:  # a table of an earlier version
         return
     _print_table(boundary_rows(results))
@@ -75,7 +74,7 @@ def _print_table(rows):
             name, justify="right" if numeric else "left", no_wrap=True
         )
     for row in rows:
-        table.add_row(*(escape(_cell(value)) for value in row.values()))
+        table.add_row(*(_cell(value) for value in row.values()))
     console.print(table)
 
 

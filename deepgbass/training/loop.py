@@ -224,8 +224,9 @@ class _Loop:
             self.monitor.refresh(step)
 
     def _evaluate(self, step, meter):
+        metrics = self.monitor.measure(step, meter)
         with self.checkpoints.writing(step):
-            metrics = self.monitor.evaluate(step, meter)
+            self.monitor.show(step, metrics)
         self.checkpoints.record(
             {name: metrics[name] for name in ("miou", "mbf")}
         )
@@ -255,6 +256,12 @@ class _Loop:
                 self.train_step.dropout,
                 newest and newest.path,
             )
+        # Only the chief knows of checkpoints.
+        kept = (
+            f"newest checkpoint, which is sound: {newest.path}; "
+            if newest
+            else ""
+        )
         train = self.config.train
         names = step_images(
             self.dataset,
@@ -266,8 +273,7 @@ class _Loop:
             "training stopped: loss or gradient is not finite at step "
             f"{step} of {train.steps}, which was not applied; its images: "
             f"{', '.join(names)}; "
-            f"newest checkpoint, which is sound: {newest and newest.path}; "
-            "--strategy=one continues there and names the first layer"
+            f"{kept}--strategy=one continues and names the first layer"
         )
 
 

@@ -72,8 +72,8 @@ class Monitor:
         if time.monotonic() > self._next_report:
             self._report(step)
 
-    def evaluate(self, step, meter):
-        """Measures, records and shows it, and draws the fixed pictures.
+    def measure(self, step, meter):
+        """Measures, and draws the fixed pictures; writes nothing.
 
         Args:
             step: int.
@@ -87,17 +87,23 @@ class Monitor:
         with self._progress.paused():
             began = time.perf_counter()
             metrics = meter()
-            seconds = time.perf_counter() - began
+            self._measured_in = time.perf_counter() - began
             if self._gallery is None:
                 self._gallery = Gallery(self._dataset, self._loss)
             self._views = self._gallery.views(meter.predictor)
             self._metrics = {"step": step, **metrics}
+        return metrics
+
+    def show(self, step, metrics):
+        """Records and shows what was just measured."""
+        with self._progress.paused():
             self._log.evaluation(
                 step, metrics, self._views, self._dataset.info.colors
             )
-            console.print(self._evaluation_line(step, metrics, seconds))
+            console.print(
+                self._evaluation_line(step, metrics, self._measured_in)
+            )
             self._report(step)
-        return metrics
 
     def _evaluation_line(self, step, metrics, seconds):
         curves = self._log.curves()

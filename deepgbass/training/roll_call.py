@@ -150,4 +150,4 @@ def _names(cluster, indices):
 
 def _say(whom, timeout):
     text = f"Waiting for {whom}, for at most {timeout:g} s"
-    console.print(text, markup=False)
+    console.print(text)

@@ -82,7 +82,7 @@ def load_zoo_weights(
         missing=tuple(name for name in variables if name not in loaded),
         notes=(*notes, *matched.notes, *_resize_notes(loaded, model)),
     )
-    console.print(str(report), markup=False)
+    console.print(str(report))
     return report
 
 
