@@ -97,6 +97,19 @@ def test_another_evaluation_is_refused_and_named(tmp_path):
     assert len(open_store(tmp_path, "net", other, INFO, overwrite=True)) == 0
 
 
+def test_overwriting_continues_the_same_and_clears_another(tmp_path):
+    kept = tmp_path / "ids" / "0.png"
+    kept.parent.mkdir()
+    kept.touch()
+    store = open_store(tmp_path, "net", IDENTITY, INFO)
+    store.put(0, "", parts_of(PAIRS[0]), ["ids/0.png"])
+    again = open_store(tmp_path, "net", IDENTITY, INFO, overwrite=True)
+    assert len(again) == 1 and kept.exists()
+    other = {"model": {"file": "34"}, "data": {"split": "val"}}
+    assert len(open_store(tmp_path, "net", other, INFO, overwrite=True)) == 0
+    assert not kept.exists()
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "config.json"])
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_files_of_something_else_stay(tmp_path, name, overwrite):

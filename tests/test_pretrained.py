@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import PIL.Image
 import pytest
 from conftest import ROOT
 
@@ -10,6 +11,7 @@ from deepgbass import model_card
 from deepgbass.ablation.table_file import read_table
 from deepgbass.configs import ExperimentConfig
 from deepgbass.export.description import read_description
+from deepgbass.metrics.mean_iou import MeanIoU
 from deepgbass.predictors import load_predictor
 
 MODELS = sorted((ROOT / "pretrained").glob("*/*.tflite"))
@@ -27,6 +29,19 @@ def test_a_model_is_small_and_segments_any_image(path):
     labels = predictor(image)
     assert labels.shape == image.shape[:2]
     assert 0 <= labels.min() <= labels.max() < predictor.info.num_classes
+
+
+def test_camvid_s_knows_streets(shared):
+    folder = shared / "data/camvid"
+    (path,) = (p for p in MODELS if p.parent.name == "camvid")
+    predictor, measured = load_predictor(path), MeanIoU(11, 11)
+    for label_path in sorted((folder / "labels/val").iterdir())[::25]:
+        image_path = folder / "images/val" / f"{label_path.stem}.jpg"
+        image = np.asarray(PIL.Image.open(image_path).convert("RGB"))
+        measured.update(
+            np.asarray(PIL.Image.open(label_path)), predictor(image)
+        )
+    assert measured.result().miou > 0.5
 
 
 @pytest.mark.parametrize("path", MODELS, ids=[m.parent.name for m in MODELS])

@@ -183,7 +183,8 @@ def open_store(folder, name, identity, info, overwrite=False):
         name: what to call the model.
         identity: dict with `model`, `data` and `prediction`.
         info: `DatasetInfo`.
-        overwrite: begin anew where the folder holds another evaluation.
+        overwrite: begin anew where the folder holds another evaluation, or a
+            damaged one; this one is continued all the same.
 
     Returns:
         `EvaluationStore`.
@@ -194,18 +195,25 @@ def open_store(folder, name, identity, info, overwrite=False):
     """
     folder = pathlib.Path(folder)
     identity = identity | {"measured_by": f"deepgbass {__version__}"}
-    there = _holds_one(folder)
-    if overwrite or not there:
-        # The settings stay for last: without them, the rest is not ours.
-        for path in (IMAGES, METRICS, REPORT):
-            (folder / path).unlink(missing_ok=True)
-        settings = {
-            "format": FORMAT,
-            "name": name,
-            "identity": identity,
-            "dataset": json.loads(info.to_json()),
-        }
-        write_atomic(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+    if _holds_one(folder):
+        try:
+            return _same(folder, identity)
+        except UserError:
+            if not overwrite:
+                raise
+        _clear(folder)
+    settings = {
+        "format": FORMAT,
+        "name": name,
+        "identity": identity,
+        "dataset": json.loads(info.to_json()),
+    }
+    write_atomic(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
+    return EvaluationStore(folder)
+
+
+def _same(folder, identity):
+    """The store of this very evaluation; UserError if it is another's."""
     store = EvaluationStore(folder)
     # As a reader gets it: JSON knows no tuples.
     if found := differences(store.identity, json.loads(json.dumps(identity))):
@@ -215,6 +223,20 @@ def open_store(folder, name, identity, info, overwrite=False):
             "begins anew"
         )
     return store
+
+
+def _clear(folder):
+    """Removes an evaluation, with the predictions that it tells of.
+
+    The settings stay for last: without them, the rest is not ours.
+    """
+    try:
+        store = EvaluationStore(folder)
+        saved = [path for index in store._saved for path in store.saved(index)]
+    except UserError:  # What is damaged tells of nothing.
+        saved = []
+    for path in (*saved, IMAGES, METRICS, REPORT):
+        (folder / path).unlink(missing_ok=True)
 
 
 def _holds_one(folder):
