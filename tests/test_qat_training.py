@@ -119,6 +119,7 @@ def test_the_fine_tuning_is_the_runs_own_but_plain_adam():
         optimizer="sgd", precision="mixed_float16", ema_decay=0.9, clip_norm=1.0
     )
     tuning = fine_tuning(run, 300, 1e-4)
+    assert tuning.weight_decay == 0
     assert (tuning.steps, tuning.warmup_steps, tuning.optimizer) == (
         300,
         15,

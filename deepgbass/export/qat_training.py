@@ -99,6 +99,8 @@ def fine_tuning(train, steps, learning_rate):
         learning_rate=learning_rate,
         steps=steps,
         warmup_steps=steps // 20,
+        # A few small steps from weights that were decayed all along.
+        weight_decay=0.0,
         # TensorFlow has begun with more threads than that allows.
         deterministic=False,
         precision="float32",
