@@ -1,8 +1,8 @@
 """Semantic boundaries of class maps (section III.B and Fig. 4), differentiable.
 
-Pure functions, in float32 whatever the network computes in: the boundary
-pixels of a step edge lie within 5e-6 of the threshold, less than half
-precision can tell apart.
+Triangle filter, gradient magnitude and mask, as pure functions in float32
+whatever the network computes in: the boundary pixels of a step edge lie within
+5e-6 of the threshold, less than half precision can tell apart.
 
 Every pass over the maps is a function of its own that XLA compiles to one
 loop. Compiled together they would be slower: XLA computes what a filter reads
@@ -10,11 +10,9 @@ anew for each of its taps. A map is mirrored beyond the frame once, as far as
 all filters reach, and every pass returns a smaller one.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from deepgbass.compiled import compiled
-from deepgbass.noise import random_bits
 
 # Bandwidth 9: spreads a boundary like a dilation, but smoothly.
 TRIANGLE = (1, 2, 3, 4, 5, 4, 3, 2, 1)
@@ -25,61 +23,8 @@ _GAIN = sum(TRIANGLE) ** 2
 # whose magnitude would be exactly 0.1, above the threshold of 0.1.
 _EPSILON = 1e-6
 
-_GUMBEL = -np.log(-np.log((np.arange(2**16) + 0.5) / 2**16))
-_GUMBEL = _GUMBEL.astype(np.float32)
-
 # How far the triangle and the derivative together reach, in pixels.
 _REACH = 5
-
-
-def gumbel_noise(shape, seed=None):
-    """Standard Gumbel noise, -log(-log U).
-
-    U is one of the 65,536 midpoints that 16 random bits choose between, so
-    that the values run from -2.47 to 11.78: drawing noise of full precision
-    took twice as long, and a quarter of the loss's time.
-
-    Args:
-        shape: `(batch, ...)` of the result.
-        seed: as `noise.random_bits` takes it.
-
-    Returns:
-        float32 tensor of `shape`.
-    """
-    return _quantiles(random_bits(shape, seed))
-
-
-@compiled
-def _quantiles(ranks):
-    return tf.gather(_GUMBEL, tf.cast(ranks, tf.int32))
-
-
-def soft_argmax(logits, temperature, noise=None, valid=None):
-    """Gumbel softmax: a differentiable surrogate of the arg-max [10].
-
-    Args:
-        logits: float32 `(batch, height, width, num_classes)`.
-        temperature: above 0; the lower, the nearer to one-hot.
-        noise: None, or Gumbel noise of the logits' shape.
-        valid: None, or float32 `(batch, height, width)`: 0 makes a pixel 0 in
-            all classes.
-
-    Returns:
-        float32 of the logits' shape, summing to 1 over the classes.
-    """
-    noise = tf.zeros([]) if noise is None else noise
-    valid = tf.ones([1, 1, 1]) if valid is None else valid
-
-    @tf.custom_gradient
-    def call(logits):
-        soft = _soften(logits, noise, valid, temperature)
-
-        def gradient(upstream):
-            return _soften_adjoint(soft, upstream, temperature)
-
-        return soft, gradient
-
-    return call(logits)
 
 
 def gradient_magnitude(maps, normalizer=0.18, border="symmetric"):
@@ -141,17 +86,6 @@ def boundary_mask(magnitude, threshold):
         float32 of 0 and 1; no gradient flows through it.
     """
     return tf.cast(magnitude > threshold, tf.float32)
-
-
-@compiled
-def _soften(logits, noise, valid, temperature):
-    return valid[..., None] * tf.nn.softmax((logits + noise) / temperature)
-
-
-@compiled
-def _soften_adjoint(soft, upstream, temperature):
-    mean = tf.reduce_sum(soft * upstream, axis=-1, keepdims=True)
-    return soft * (upstream - mean) / temperature
 
 
 @compiled

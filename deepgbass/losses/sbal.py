@@ -7,6 +7,7 @@ import tensorflow as tf
 from deepgbass.configs import LOSS_CHOICES
 from deepgbass.errors import UserError
 from deepgbass.losses import boundary, boundary_errors
+from deepgbass.losses.gumbel_softmax import gumbel_noise, soft_argmax
 from deepgbass.losses.scene import Scene
 from deepgbass.losses.shares import mean, reduced
 
@@ -259,8 +260,8 @@ class SBALoss:
                     "the labels' size"
                 )
         elif self.noise:
-            noise = boundary.gumbel_noise(tf.shape(logits), seed)
-        soft = boundary.soft_argmax(logits, self.temperature, noise, valid)
+            noise = gumbel_noise(tf.shape(logits), seed)
+        soft = soft_argmax(logits, self.temperature, noise, valid)
         is_constant = self.normalization == "constant"
         options = (self.normalizer if is_constant else 1.0, self.border)
         predicted = boundary.gradient_magnitude(soft, *options)
