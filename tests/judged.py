@@ -3,7 +3,7 @@
 from tflite_files import Builder
 
 from deepgbass.export.op_rules import judge_all
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 
 
 def judged(builder):

@@ -155,6 +155,33 @@ def test_data_of_other_classes_are_refused(trained, tmp_path):
         evaluate_run(load_config(workdir), workdir, other)
 
 
+@pytest.mark.slow
+def test_an_earlier_checkpoint_can_be_exported(tmp_path):
+    data_dir = write_tiny(tmp_path / "data")
+    config = tiny_config(steps=2, checkpoint_every=1)
+    train(config, tmp_path / "run", data_dir)
+    result = export(
+        tmp_path / "run",
+        tmp_path / "out",
+        data_dir,
+        quantization="float",
+        checkpoint="1",
+    )
+    assert result.description["step"] == 1
+    # Its weights too: the newest network is another one.
+    wanted, _ = restore_model(tmp_path / "run", batch_size=1, which=1)
+    newest, _ = restore_model(tmp_path / "run", batch_size=1)
+    dataset = load_dataset(data_dir, "val")
+    image = next(iter(dataset.examples()))["image"]
+    found = load_predictor(result.path).logits(image).numpy()
+    logits = [
+        KerasPredictor(model, dataset.info).logits(image).numpy()
+        for model in (wanted, newest)
+    ]
+    np.testing.assert_allclose(found, logits[0], atol=1e-4)
+    assert np.abs(found - logits[1]).max() > 1e-3
+
+
 def test_export_names_an_untrained_folder(tmp_path):
     with pytest.raises(UserError, match=r"config\.json"):
         export(tmp_path, tmp_path / "out")

@@ -92,6 +92,11 @@ def test_the_end_fits_one_screen(run, result, report, capsys):
     assert options["sqnr_images"] == exporter.SQNR_IMAGES
 
 
+def test_the_checkpoint_is_passed_on(run):
+    assert run()["checkpoint"] == "newest"
+    assert run("--checkpoint=best")["checkpoint"] == "best"
+
+
 def test_root_causes_are_shown(run, result, capsys):
     predicted = preflight(graph("RELU", "HARD_SWISH", "RELU", "RELU"))
     run(gives=dataclasses.replace(result, preflight=predicted))

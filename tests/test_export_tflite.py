@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from deepgbass.errors import UserError
 from deepgbass.export.graph import scale_bytes
 from deepgbass.export.tflite import to_float, to_int8, verify_int8
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 from deepgbass.ondevice.model import as_input
 from deepgbass.predictors import dequantize
 

@@ -9,7 +9,7 @@ from deepgbass.export.op_judgement import (
     TOO_LARGE,
 )
 from deepgbass.export.op_rules import judge_all
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 
 
 @pytest.mark.parametrize(

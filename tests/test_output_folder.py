@@ -11,6 +11,7 @@ from deepgbass.export.output_folder import (
     REJECTED,
     SUFFIXES,
     discard_rejected,
+    exporting,
     publish,
     refuse_other_model,
 )
@@ -119,3 +120,26 @@ def test_a_file_in_the_folder_s_place_is_named(tmp_path):
         refuse_other_model(
             tmp_path / "out", CONFIG, NAMES, SIZE, "logits", "int8"
         )
+
+
+def test_an_export_clears_what_killed_ones_left(tmp_path):
+    folder = write_export(tmp_path / "out")
+    kept = sorted(path.name for path in folder.iterdir())
+    left = folder / f".{NAME}.abc.tmp"
+    left.mkdir()
+    (left / NAME).write_text("half")
+    with exporting(folder / NAME):
+        assert not left.exists()
+    assert sorted(path.name for path in folder.iterdir()) == kept
+
+
+def test_two_exports_of_one_model_do_not_meet(tmp_path):
+    path = tmp_path / NAME
+    with exporting(path):
+        with pytest.raises(UserError, match="another export writes here"):
+            exporting(path).__enter__()
+        # Another form has its own files.
+        with exporting(tmp_path / "model_float.tflite"):
+            pass
+    with exporting(path):
+        pass

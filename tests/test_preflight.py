@@ -17,7 +17,8 @@ from deepgbass.export.op_judgement import DATA_TYPE, MORE_THAN_ONE
 from deepgbass.export.preflight import NOT_QUANTIZED, preflight
 from deepgbass.export.preflight_text import as_text
 from deepgbass.export.tflite import to_float, to_int8
-from deepgbass.export.tflite_graph import COMPILED_OP, read_graph
+from deepgbass.export.tflite_graph import COMPILED_OP
+from deepgbass.export.tflite_reader import read_graph
 
 PAIRS = (
     "deeplab_mobilenet_edgetpu_slim_cityscapes_quant",

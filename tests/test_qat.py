@@ -15,7 +15,7 @@ from deepgbass.export.qat import (
 )
 from deepgbass.export.sqnr import measure_sqnr
 from deepgbass.export.tflite import to_float, to_int8, verify_int8
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 from deepgbass.ondevice.model import as_input
 from deepgbass.predictors import dequantize
 from deepgbass.training.precision import network_precision

@@ -68,7 +68,7 @@ def test_a_log_of_another_kind_is_passed_over(tmp_path, text):
 
 def test_without_the_schema_only_compilation_is_known(tmp_path, monkeypatch):
     path = write_pair(tmp_path)
-    monkeypatch.setitem(sys.modules, "deepgbass.export.tflite_graph", None)
+    monkeypatch.setitem(sys.modules, "deepgbass.export.tflite_reader", None)
     assert structure.read_structure(path) is None
     assert structure.is_compiled(path)
     assert not structure.is_compiled(tmp_path / "toy.tflite")

@@ -7,6 +7,8 @@ Examples:
   python export_tflite.py --workdir=runs/camvid --data_dir=DIR \\
       --output_dir=exports/phone --output=full
   python export_tflite.py --workdir=runs/camvid --data_dir=DIR \\
+      --output_dir=exports/best --checkpoint=best
+  python export_tflite.py --workdir=runs/camvid --data_dir=DIR \\
       --output_dir=exports/camvid --quantization=qat_int8 \\
       --max_miou_drop=0.2 --max_mbf_drop=0.5
 
@@ -66,6 +68,12 @@ def define_flags():
         None,
         "Folder of TFRecords to calibrate and evaluate on. The embedded "
         "synthetic set needs none.",
+    )
+    flags.DEFINE_string(
+        "checkpoint",
+        "newest",
+        "Which of the run's: newest, best or a step. Best is, of those that "
+        "were evaluated, the one of the best mIoU and mBF (train.best_by).",
     )
     flags.DEFINE_enum(
         "quantization",
@@ -193,6 +201,7 @@ def main(_):
             quantization=quantization,
             calibration_images=values.calibration_images,
             max_images=values.max_images,
+            checkpoint=values.checkpoint,
             size=size,
             input_type=values.input_type or "int8",
             output=values.output,

@@ -57,7 +57,7 @@ class CheckpointMeter:
         return evaluate(self.predictor, self._dataset)
 
 
-def evaluate_run(config, workdir, data_dir=None, name=None, which="newest"):
+def evaluate_run(config, workdir, data_dir=None, which="newest"):
     """Measures a trained work directory; writes metrics.json and report.html.
 
     The last step of a run is also added to its history and TensorBoard logs.
@@ -67,7 +67,6 @@ def evaluate_run(config, workdir, data_dir=None, name=None, which="newest"):
             its data may be another split.
         workdir: folder that train.py made.
         data_dir: folder of records; not needed for the embedded set.
-        name: what to call the network; by default the configuration's name.
         which: checkpoint, as `checkpoints.find` takes it.
 
     Returns:
@@ -95,7 +94,7 @@ def evaluate_run(config, workdir, data_dir=None, name=None, which="newest"):
         _log(workdir, step, metrics, predictor, dataset)
     text = json.dumps(metrics, indent=2) + "\n"
     write_atomic(workdir / "metrics.json", text)
-    run = Run(name or config.name, workdir, predictor, {"float": metrics})
+    run = Run(config.name, workdir, predictor, {"float": metrics})
     title = f"{run.name} at step {step}"
     report_runs(workdir / "report.html", title, [run], dataset)
     return run

@@ -34,6 +34,7 @@ from deepgbass.export.output_folder import (
     REJECTED,
     SUFFIXES,
     discard_rejected,
+    exporting,
     publish,
     refuse_other_model,
 )
@@ -41,7 +42,7 @@ from deepgbass.export.preflight import preflight
 from deepgbass.export.preflight_report import PreflightReport
 from deepgbass.export.sqnr import measure_sqnr
 from deepgbass.export.tflite import to_float, to_int8, verify_int8
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 from deepgbass.files import require_writable, temporary_folder, write_atomic
 from deepgbass.predictors import TFLitePredictor, configured
 from deepgbass.progress import console, track
@@ -102,6 +103,7 @@ def export(
     max_images=None,
     float_metrics=None,
     *,
+    checkpoint="newest",
     size=None,
     input_type="int8",
     output="logits",
@@ -111,7 +113,7 @@ def export(
     gates=None,
     sqnr_images=SQNR_IMAGES,
 ):
-    """Exports the newest checkpoint and measures it beside the Keras network.
+    """Exports a trained network and measures it beside the Keras network.
 
     What `output_dir` holds is replaced at the end, when all is done and the
     gates let it pass.
@@ -131,6 +133,8 @@ def export(
         max_images: int or None. Evaluate only so many images.
         float_metrics: the Keras network's metrics on the same images, if
             they were measured already.
+        checkpoint: "newest", "best" or a step, as `checkpoints.find` takes
+            it.
         size: (height, width) of the input, pixels; by default
             `data.eval_size`.
         input_type: of an int8 model's input: "int8" or "uint8".
@@ -148,7 +152,7 @@ def export(
     Raises:
         RejectedExport: a drop is above its gate. The export is then kept in
             `output_dir/rejected`, and what `output_dir` holds stays.
-        UserError: a word that is none of its choices, no trained network, too
+        UserError: a word that is none of its choices, no such checkpoint, too
             few images, a size that its strides do not divide, an `output_dir`
             that holds another model, or see `qat_training.fine_tuned`.
     """
@@ -186,84 +190,87 @@ def export(
             calibration_images,
             calibration_sampling,
         )
-    model, step = restore_model(workdir, size, batch_size=1)
+    model, step = restore_model(workdir, size, 1, which=checkpoint)
     require_writable(output_dir)
 
-    console.print(f"Converting to {quantization} at {size[0]}x{size[1]} ...")
-    network = None
-    if quantization == "qat_int8":
-        network = qat_training.fine_tuned(
-            model,
-            images,
-            training,
-            dataclasses.replace(config, train=tuning),
-            output_dir / "qat",
+    with exporting(path):
+        console.print(
+            f"Converting to {quantization} at {size[0]}x{size[1]} ..."
         )
-    content, reference = _convert(
-        model, images, network, output, input_type, aligned
-    )
-    predicted = sqnr = None
-    if images is not None:
-        verify_int8(content, output)
-        predicted = dataclasses.replace(preflight(content), label=path.name)
-        if sqnr_images:
-            count = min(sqnr_images, len(dataset))
-            shown = choose_images(dataset, size, longer_side, count)
-            shown = track(shown, "signal to noise", count)
-            sqnr = measure_sqnr(reference, content, map(scale_bytes, shown))
+        network = None
+        if quantization == "qat_int8":
+            network = qat_training.fine_tuned(
+                model,
+                images,
+                training,
+                dataclasses.replace(config, train=tuning),
+                output_dir / "qat",
+            )
+        content, reference = _convert(
+            model, images, network, output, input_type, aligned
+        )
+        predicted = sqnr = None
+        if images is not None:
+            verify_int8(content, output)
+            predicted = dataclasses.replace(preflight(content), label=path.name)
+            if sqnr_images:
+                count = min(sqnr_images, len(dataset))
+                shown = choose_images(dataset, size, longer_side, count)
+                shown = track(shown, "signal to noise", count)
+                sqnr = measure_sqnr(reference, content, map(scale_bytes, shown))
 
-    description = describe(
-        content,
-        info,
-        config,
-        quantization=quantization,
-        output=output,
-        step=step,
-    )
-    description["operators"] = collections.Counter(
-        op.name for op in read_graph(content).operators
-    )
-    description["preflight"] = predicted and predicted.summary()
-    if quantization == "qat_int8":
-        description["qat"] = {
-            "steps": qat_steps,
-            "learning_rate": qat_learning_rate,
-        }
-    with temporary_folder(path) as folder:
-        # The predictor reads the description; what is measured joins it.
-        made = folder / path.name
-        write_described(made, content, description)
-        form = "float_tflite" if images is None else quantization
-        fidelity = measure_fidelity(
-            configured(model, info, config),
-            TFLitePredictor(made),
-            dataset,
-            form,
-            sqnr=sqnr,
-            max_images=max_images,
-            float_metrics=float_metrics,
+        description = describe(
+            content,
+            info,
+            config,
+            quantization=quantization,
+            output=output,
+            step=step,
         )
-        description["metrics"] = {
-            "float": fidelity.float_metrics,
-            form: fidelity.metrics,
-        }
-        description["fidelity"] = fidelity.summary()
-        content = write_described(made, content, description)
-        _write_reports(made, content, fidelity, predicted)
-        result = ExportResult(
-            path, config.name, fidelity, predicted, description
+        description["operators"] = collections.Counter(
+            op.name for op in read_graph(content).operators
         )
-        try:
-            (gates or Gates()).check(fidelity)
-        except FidelityError as error:
-            rejected = output_dir / REJECTED
-            publish(folder, rejected)
-            raise RejectedExport(
-                f"{error} (it is kept in {rejected}, not exported)",
-                dataclasses.replace(result, path=rejected / path.name),
-            ) from None
-        publish(folder, output_dir)
-    discard_rejected(path)
+        description["preflight"] = predicted and predicted.summary()
+        if quantization == "qat_int8":
+            description["qat"] = {
+                "steps": qat_steps,
+                "learning_rate": qat_learning_rate,
+            }
+        with temporary_folder(path) as folder:
+            # The predictor reads the description; what is measured joins it.
+            made = folder / path.name
+            write_described(made, content, description)
+            form = "float_tflite" if images is None else quantization
+            fidelity = measure_fidelity(
+                configured(model, info, config),
+                TFLitePredictor(made),
+                dataset,
+                form,
+                sqnr=sqnr,
+                max_images=max_images,
+                float_metrics=float_metrics,
+            )
+            description["metrics"] = {
+                "float": fidelity.float_metrics,
+                form: fidelity.metrics,
+            }
+            description["fidelity"] = fidelity.summary()
+            content = write_described(made, content, description)
+            _write_reports(made, content, fidelity, predicted)
+            result = ExportResult(
+                path, config.name, fidelity, predicted, description
+            )
+            try:
+                (gates or Gates()).check(fidelity)
+            except FidelityError as error:
+                rejected = output_dir / REJECTED
+                publish(folder, rejected)
+                raise RejectedExport(
+                    f"{error} (it is kept in {rejected}, not exported)",
+                    dataclasses.replace(result, path=rejected / path.name),
+                ) from None
+            publish(folder, output_dir)
+        discard_rejected(path)
     return result
 
 

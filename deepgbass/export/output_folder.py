@@ -1,10 +1,13 @@
 """The folder of an export: only its own models are replaced, and at once."""
 
+import contextlib
 import json
 import os
 
 from deepgbass.configs import ExperimentConfig, differences
 from deepgbass.errors import UserError
+from deepgbass.files import remove_temporaries
+from deepgbass.lock import locked_folder
 
 # Where an export is kept that its gates did not let pass.
 REJECTED = "rejected"
@@ -53,6 +56,21 @@ def refuse_other_model(folder, config, class_names, size, output, input_type):
                 f"--output_dir={folder} holds another model ({path.name}; "
                 f"other: {other}); choose another folder or remove it"
             )
+
+
+@contextlib.contextmanager
+def exporting(path):
+    """Holds a model's name for one export; clears what killed ones left.
+
+    Args:
+        path: Path of the model; its folder exists.
+
+    Raises:
+        UserError: another process exports to it.
+    """
+    with locked_folder(path.parent / f".{path.stem}.export", "export"):
+        remove_temporaries(path.parent, path.name)
+        yield
 
 
 def publish(made, folder):

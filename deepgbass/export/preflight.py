@@ -29,7 +29,8 @@ from deepgbass.export.partition import (
 )
 from deepgbass.export.preflight_report import Prediction, PreflightReport
 from deepgbass.export.preflight_text import as_text
-from deepgbass.export.tflite_graph import COMPILED_OP, read_graph
+from deepgbass.export.tflite_graph import COMPILED_OP
+from deepgbass.export.tflite_reader import read_graph
 from deepgbass.files import require_writable, write_atomic
 
 NOT_QUANTIZED = "Model not quantized"

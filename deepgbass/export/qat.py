@@ -21,7 +21,7 @@ from deepgbass.export.qat_configs import (
 )
 from deepgbass.export.ranges import measure_ranges
 from deepgbass.export.tflite import to_float
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 from deepgbass.keras_api import keras
 
 _PREPROCESS = "preprocess"

@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deepgbass.errors import UserError
 from deepgbass.export.op_pairs import comparable, pair_operators, sources
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 from deepgbass.predictors import dequantize
 
 # Beyond this a ratio counts as this: JSON has no infinity.

@@ -14,7 +14,7 @@ from deepgbass.errors import UserError
 from deepgbass.export.graph import scale_bytes
 from deepgbass.export.op_versions import ceiling, version_remedy
 from deepgbass.export.ranges import measure_ranges, with_ranges
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 
 # What an int8 network here may consist of; all of it can map.
 _OPERATORS = frozenset(

@@ -45,7 +45,7 @@ def is_compiled(path):
         UserError: the file cannot be read or is not a whole TFLite file.
     """
     try:
-        from deepgbass.export.tflite_graph import read_graph
+        from deepgbass.export.tflite_reader import read_graph
     except ImportError:  # No schema: the operator's name has to do.
         try:
             return _MARK in pathlib.Path(path).read_bytes()
@@ -73,7 +73,8 @@ def read_structure(path, values=None):
     """
     try:
         from deepgbass.export.edgetpu_package import read_package
-        from deepgbass.export.tflite_graph import COMPILED_OP, read_graph
+        from deepgbass.export.tflite_graph import COMPILED_OP
+        from deepgbass.export.tflite_reader import read_graph
     except ImportError:
         return None
     graph = read_graph(path)

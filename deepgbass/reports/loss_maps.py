@@ -34,19 +34,17 @@ def loss_maps(loss, label, logits, class_id=None):
     }
 
 
-def loss_pictures(
-    maps, image, label, prediction, colors, peak=1.0, ignore_label=255
-):
+def loss_pictures(maps, image, label, prediction, colors, peak=1.0):
     """The maps, and what they come from, as pictures of one size.
 
     Args:
         maps: of `loss_maps`.
         image: uint8 `(height, width, 3)`.
-        label, prediction: integers `(height, width)`.
+        label, prediction: integers `(height, width)`; 255 in `label` is
+            ignored.
         colors: `(classes, 3)` RGB, 0..255.
         peak: magnitude and weight that are drawn brightest; that beside a
             straight boundary is 0.18 over the loss's normaliser.
-        ignore_label: id of ignored pixels in `label`.
 
     Returns:
         dict of uint8 `(height, width, 3)`, by title. Masks are drawn on the
@@ -55,7 +53,7 @@ def loss_pictures(
     dimmed = (0.35 * image).astype(np.uint8)
     pictures = {
         "image": image,
-        "truth": overlay(image, label, colors, ignore_label=ignore_label),
+        "truth": overlay(image, label, colors),
         "prediction": colorize(prediction, colors),
         "w: weight of a pixel's cross-entropy": heat(maps["weights"], peak),
         "ξ: predicted boundaries": heat(maps["predicted"], peak),
@@ -69,11 +67,12 @@ def loss_pictures(
     return {title: p.astype(np.uint8) for title, p in pictures.items()}
 
 
-def loss_figure(pictures, title, columns=4):
-    """A Matplotlib figure of titled pictures in rows."""
+def loss_figure(pictures, title):
+    """A Matplotlib figure of titled pictures in rows of four."""
     # Not pyplot, whose figures live until they are closed.
     from matplotlib.figure import Figure
 
+    columns = 4
     rows = -(-len(pictures) // columns)
     height, width = next(iter(pictures.values())).shape[:2]
     panel = 3.6

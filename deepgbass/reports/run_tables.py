@@ -23,8 +23,6 @@ def print_metrics(results):
     some = next(iter(next(iter(results.values())).values()))
     _print_table(metrics_rows(results))
     console.print(conditions(some))
-    if "bands" not in some:  # a table of an earlier version
-        return
     _print_table(boundary_rows(results))
     console.print(f"bIoU, boundary IoU: {some['biou_rule']}")
     console.print(f"px: mIoU {some['bands_rule']}")

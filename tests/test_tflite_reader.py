@@ -10,10 +10,10 @@ import pytest
 from tflite_files import Builder
 
 from deepgbass.errors import UserError
-from deepgbass.export import tflite_graph
+from deepgbass.export import tflite_reader
 from deepgbass.export.preflight import preflight
 from deepgbass.export.preflight_text import as_text
-from deepgbass.export.tflite_graph import read_graph
+from deepgbass.export.tflite_reader import read_graph
 
 
 def test_reads_operators_tensors_and_constants():
@@ -60,7 +60,7 @@ def test_constants_of_another_size_than_their_shape_are_refused():
 
 
 def test_huge_files_are_refused_before_they_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(tflite_graph, "_MAX_BYTES", 1000)
+    monkeypatch.setattr(tflite_reader, "_MAX_BYTES", 1000)
     path = tmp_path / "big.tflite"
     path.write_bytes(bytes(1001))
     with pytest.raises(UserError, match="MiB"):
