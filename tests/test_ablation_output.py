@@ -32,6 +32,20 @@ def written(tmp_path, monkeypatch):
     return workdir, results
 
 
+def test_rows_without_their_networks_are_left_out_of_the_report(
+    tmp_path, monkeypatch, capsys
+):
+    write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
+    monkeypatch.setattr("deepgbass.experiment.open_split", lambda *_: None)
+    output.finish_table(
+        "camvid", row_configs("camvid"), tmp_path, "data", None, "the command"
+    )
+    printed = capsys.readouterr().out
+    assert "The report is without +DGD, seed 0" in printed
+    assert "Report:" not in printed
+    assert (tmp_path / "table.json").exists()
+
+
 def test_the_times_of_an_earlier_table_are_kept_until_new_ones(tmp_path):
     write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
     times = {"milliseconds": {"dgd": {"int8": {"p50": 12.5}}}}

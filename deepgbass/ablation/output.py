@@ -15,6 +15,7 @@ from deepgbass.ablation.summary import (
 from deepgbass.ablation.tables import TABLES
 from deepgbass.ablation.trial import FILE_NAME
 from deepgbass.commands import cli
+from deepgbass.errors import UserError
 from deepgbass.files import atomic_path, write_atomic
 from deepgbass.progress import console
 from deepgbass.versions import versions
@@ -76,7 +77,8 @@ def finish_table(name, configs, workdir, data_dir, results, command):
     text = save_table(name, configs, workdir, results, command)
     console.print(text)
     report = _report(name, configs, found, workdir, data_dir)
-    console.print(f"Report: {report.resolve()}")
+    if report:
+        console.print(f"Report: {report.resolve()}")
 
 
 def _copy_results(workdir, results, found):
@@ -94,7 +96,7 @@ def _copy_results(workdir, results, found):
                 shutil.copyfile(source, temporary)
 
 
-def _report(name, configs, found, workdir, data_dir):
+def _report(table, configs, found, workdir, data_dir):
     """The page with pictures and curves, of each row's first seed."""
     cli.import_tensorflow()
     from deepgbass.experiment import open_split
@@ -105,16 +107,19 @@ def _report(name, configs, found, workdir, data_dir):
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     runs = {}
     # The page looks closest at its last network: the whole method.
-    for row in sorted(TABLES[name].rows, key=lambda row: row.is_full):
+    for row in sorted(TABLES[table].rows, key=lambda row: row.is_full):
         if row.key not in runs and found[row.key]:
             seed, result = next(iter(found[row.key].items()))
             folder = trial_folder(workdir, row.key, seed)
-            runs[row.key] = Run(
-                f"{row.name}, seed {seed}",
-                folder,
-                load_predictor(folder),
-                result.metrics,
-            )
+            name = f"{row.name}, seed {seed}"
+            try:
+                predictor = load_predictor(folder)
+            except UserError as error:  # Measured once, its checkpoint gone.
+                console.print(f"The report is without {name}: {error}")
+                continue
+            runs[row.key] = Run(name, folder, predictor, result.metrics)
+    if not runs:
+        return None
     path = workdir / "report.html"
-    report_runs(path, f"Ablation: {name}", list(runs.values()), dataset)
+    report_runs(path, f"Ablation: {table}", list(runs.values()), dataset)
     return path
