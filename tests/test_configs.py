@@ -5,7 +5,12 @@ import json
 
 import pytest
 
-from deepgbass.configs import ExperimentConfig, load_config, summary
+from deepgbass.configs import (
+    ExperimentConfig,
+    differences,
+    load_config,
+    summary,
+)
 from deepgbass.errors import UserError
 from deepgbass.presets import PRESETS, get_config
 
@@ -65,6 +70,21 @@ def test_fields_that_nothing_uses_are_no_contradiction():
     config = get_config("cityscapes_mnedge_baseline")
     config = config.with_overrides(["model.box_radius=3", "loss.wce_weight=0"])
     assert config.model.decoder is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "told"),
+    [
+        ("cross_entropy", ["loss.threshold=0.3", "loss.noise=false"], []),
+        ("sbl", ["loss.ce_weight=1", "loss.wce_weight=2"], []),
+        ("sbl", ["loss.sbl_weight=2"], ["loss.sbl_weight"]),
+        ("sbal", ["loss.ce_weight=1"], ["loss.ce_weight"]),
+    ],
+)
+def test_what_a_loss_leaves_idle_makes_no_other_experiment(name, words, told):
+    one = ExperimentConfig().with_overrides([f"loss.name={name}"])
+    found = differences(one, one.with_overrides(words))
+    assert [text.split()[0] for text in found] == told
 
 
 def test_overrides_are_validated_together():
@@ -130,7 +150,7 @@ def test_bad_json_is_named(tmp_path, text):
 
 
 def test_a_loss_of_nothing_is_refused():
-    words = ["loss.wce_weight=0", "loss.sbl_weight=0"]
+    words = [f"loss.{name}_weight=0" for name in ("wce", "sbl", "ce")]
     with pytest.raises(UserError, match=r"loss\.wce_weight.*nothing to train"):
         get_config("camvid").with_overrides(words)
 

@@ -116,8 +116,9 @@ def test_camvid_is_dgd_64_at_full_width_with_the_paper_s_augmentation():
     assert (data.crop_size, data.eval_size) == ((240, 320), (368, 480))
     assert (data.min_scale, data.max_scale, data.flip) == (0.5, 2.0, True)
     assert (train.batch_size, train.optimizer) == (4, "adam")
-    assert train.learning_rate == round(0.002 * (4 / 48) ** 0.5, 4)
-    assert (train.rate_multipliers, train.power) == (("logits=10",), 0.9)
+    assert (train.learning_rate, train.power) == (0.002, 0.9)
+    assert train.rate_multipliers == ("backbone=0.3", "logits=3")
+    assert (camvid.loss.name, camvid.loss.ce_weight) == ("sbal", 1)
     assert (train.steps, train.warmup_steps) == (1_500, 75)
 
 

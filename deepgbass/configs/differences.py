@@ -30,6 +30,8 @@ def differences(found, wanted, sections=_SECTIONS):
     words = []
     for section in sections:
         old, new = getattr(found, section), getattr(wanted, section)
+        if section == "loss":
+            old, new = old.effective(), new.effective()
         if dataclasses.is_dataclass(new):
             words += [
                 f"{section}.{name} ({was!r} there, {now!r} asked for)"

@@ -1,11 +1,13 @@
 """Configuration of the training loss."""
 
-from dataclasses import dataclass
+import dataclasses
 
 from deepgbass.configs.values import require
 from deepgbass.errors import UserError
 
 LOSSES = ("cross_entropy", "sbl", "sbal")
+# Of the losses, the fields that say nothing about them.
+_IDLE = {"sbl": ("wce_weight", "ce_weight"), "sbal": ()}
 LOSS_CHOICES = {
     "normalization": ("constant", "image_max", "batch_max"),
     "border": ("symmetric", "one_sided", "zeros"),
@@ -22,7 +24,7 @@ LOSS_CHOICES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class LossConfig:
     """Training loss (eqs. 1-3); its fields are of `deepgbass.SBALoss`, which
     tells where each choice comes from, and which has two more in Python.
@@ -61,6 +63,14 @@ class LossConfig:
     per_image: bool = False
     reading: str = "max"
     reduction: str = "weights"
+
+    def effective(self):
+        """The same loss, the fields that its name leaves idle at defaults."""
+        fields = {
+            field.name: field.default for field in dataclasses.fields(self)
+        }
+        idle = _IDLE.get(self.name, fields.keys() - {"name"})
+        return dataclasses.replace(self, **{n: fields[n] for n in idle})
 
     def __post_init__(self):
         def check(condition, name, wanted):
