@@ -58,6 +58,7 @@ def test_notes_name_what_is_missing_and_the_conditions(table):
     assert "Rows not done yet: +SBL, +DGD+SBL, DLv3D-64." in text
     assert "DGD-64 is the training of +DGD." in text
     assert "decoder of +DGD, +DGD+SBL+SBL-WCE has 64 channels" in text
+    assert " +DGD+SBL+SBL-WCE keeps cross-entropy beside SBL-WCE" in text
     assert "QAT: fine-tuned" in text and "368x480" in text
     assert "2 threads, median of 50" in text and "some CPU" in text
     complete = [row | {"missing_seeds": []} for row in table["rows"]]

@@ -1,6 +1,6 @@
 """A table of trials in Markdown: for the screen, for files, for the README."""
 
-from deepgbass.ablation.tables import TABLES
+from deepgbass.ablation.tables import KEEPS_CE, TABLES
 from deepgbass.reports.run_tables import conditions
 
 # Form -> what the tables call it. The float TFLite file is there for its time.
@@ -101,6 +101,12 @@ def _rows_told(table):
         yield (
             f"The decoder of {', '.join(narrow)} has 64 channels, in the "
             "paper 256."
+        )
+    mixed = [row["name"] for row in rows if KEEPS_CE in row["set"]]
+    if mixed:
+        yield (
+            f"{', '.join(mixed)} keeps cross-entropy beside SBL-WCE, which "
+            "takes its place in the paper."
         )
     missing = [
         f"{row['name']} with {', '.join(map(str, row['missing_seeds']))}"

@@ -53,6 +53,7 @@ class TableSpec:
 
 _CE, _SBL = "loss.name=cross_entropy", "loss.name=sbl"
 _NO_DECODER, _DGD = "model.decoder=none", "model.decoder=guided"
+KEEPS_CE = "loss.ce_weight=1"
 _DLV3P, _64 = "model.decoder=deeplab_v3plus", "model.decoder_channels=64"
 # The ladder of Tables I and III: name, key, words. The keys are the endings
 # of the presets' names. A row has all that makes it, also where its preset
@@ -77,12 +78,17 @@ def _ladder(data):
 
 
 def _camvid_ladder():
-    """The same of CamVid's preset, with 64 channels in the decoder."""
+    """The same of CamVid's preset: a decoder of 64 channels, and
+    cross-entropy beside the losses of the whole method."""
     return tuple(
         Row(
             name,
             key,
-            (*words, _64) if _DGD in words else words,
+            (
+                *words,
+                *[_64] * (_DGD in words),
+                *[KEEPS_CE] * ("loss.name=sbal" in words),
+            ),
             seeds=_SEEDS.get(key, (0,)),
             is_full=key == "full",
         )

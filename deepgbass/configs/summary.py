@@ -23,7 +23,8 @@ def network(model):
 
 def loss(config):
     """The loss of a `LossConfig` in the paper's words."""
-    return _LOSSES[config.name]
+    words = _LOSSES[config.name]
+    return f"CE + {words}" if config.effective().ce_weight else words
 
 
 def effective(config):
