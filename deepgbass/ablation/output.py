@@ -105,10 +105,11 @@ def _report(table, configs, found, workdir, data_dir):
 
     config = next(iter(configs.values()))
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
-    runs = {}
+    runs, seen = [], set()
     # The page looks closest at its last network: the whole method.
     for row in sorted(TABLES[table].rows, key=lambda row: row.is_full):
-        if row.key not in runs and found[row.key]:
+        if row.key not in seen and found[row.key]:
+            seen.add(row.key)
             seed, result = next(iter(found[row.key].items()))
             folder = trial_folder(workdir, row.key, seed)
             name = f"{row.name}, seed {seed}"
@@ -117,9 +118,9 @@ def _report(table, configs, found, workdir, data_dir):
             except UserError as error:  # Measured once, its checkpoint gone.
                 console.print(f"The report is without {name}: {error}")
                 continue
-            runs[row.key] = Run(name, folder, predictor, result.metrics)
+            runs.append(Run(name, folder, predictor, result.metrics))
     if not runs:
         return None
     path = workdir / "report.html"
-    report_runs(path, f"Ablation: {table}", list(runs.values()), dataset)
+    report_runs(path, f"Ablation: {table}", runs, dataset)
     return path
