@@ -46,6 +46,10 @@ def test_tables_have_a_row_for_each_network_and_form(capsys):
         "mbf_1px": 0.125,
         "pixel_accuracy": 1.0,
         "mbf_rule": "union/image",
+        "biou": 0.75,
+        "biou_rule": "2 % diag",
+        "bands": [{"width": 4, "miou": 0.625}],
+        "bands_rule": "near",
         "dataset": "set",
         "split": "val",
         "images": 3,
@@ -57,6 +61,8 @@ def test_tables_have_a_row_for_each_network_and_form(capsys):
     print_metrics(results)
     output = capsys.readouterr().out
     assert "0.125" in output and "union/image" in output
+    assert "0.750" in output and "2 % diag" in output
+    assert "0.625" in output and "4 px" in output
 
 
 def test_protocol_and_excluded_classes_stand_beside_the_numbers():
