@@ -50,6 +50,8 @@ def test_tables_have_a_row_for_each_network_and_form(capsys):
         "biou_rule": "2 % diag",
         "bands": [{"width": 4, "miou": 0.625}],
         "bands_rule": "near",
+        "borders": [],
+        "borders_rule": "worst",
         "dataset": "set",
         "split": "val",
         "images": 3,
