@@ -205,7 +205,9 @@ def _flags(program):
 
 def _compile(program, flags, path, time_limit):
     """One run: (bytes of the model or `Fault`, bytes printed, their log)."""
-    with temporary_folder(path) as folder:
+    # Not beside the model's own name, whose leftovers an export clears away.
+    compiled = path.with_stem(f"{path.stem}_edgetpu")
+    with temporary_folder(compiled) as folder:
         command = [program, *flags, "-o", str(folder), str(path.resolve())]
         output, status = run_bounded(command, time_limit)
         text = _decode(output)
