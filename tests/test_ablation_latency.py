@@ -1,5 +1,7 @@
 """Which models are timed, and when again; the times are made up."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,17 @@ def test_only_other_models_are_timed_again(tmp_path, calls):
     write_model(tmp_path, "dgd", 0, "int8", b"retrained")
     latency.measure_latency(tmp_path, TRIALS)
     assert len(calls) == 2
+
+
+def test_times_of_models_that_are_gone_stay(tmp_path, calls):
+    write_model(tmp_path, "dgd", 0, "int8")
+    latency.measure_latency(tmp_path, TRIALS)
+    first = latency.read_latency(tmp_path)
+    first["sha256"]["baseline int8"] = "of another machine"
+    (tmp_path / latency.FILE_NAME).write_text(json.dumps(first))
+    latency.measure_latency(tmp_path, TRIALS)
+    assert latency.read_latency(tmp_path) == first
+    assert len(calls) == 1
 
 
 def test_without_exports_nothing_is_timed(tmp_path, calls):
