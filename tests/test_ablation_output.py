@@ -46,6 +46,42 @@ def test_rows_without_their_networks_are_left_out_of_the_report(
     assert (tmp_path / "table.json").exists()
 
 
+def test_the_report_shows_the_first_seed_whose_network_is_there(
+    tmp_path, monkeypatch
+):
+    for seed in (0, 1, 2):
+        write_trial(tmp_path, "dgd", seed, {"float": (0.5, 0.4)})
+
+    def load(folder):
+        if folder == trial_folder(tmp_path, "dgd", 0):
+            raise UserError("no checkpoint")
+
+    shown = []
+    monkeypatch.setattr("deepgbass.experiment.open_split", lambda *_: None)
+    monkeypatch.setattr("deepgbass.predictors.load_predictor", load)
+    monkeypatch.setattr(
+        "deepgbass.reports.run_report.report_runs",
+        lambda path, title, runs, dataset: shown.extend(runs),
+    )
+    output.finish_table(
+        "camvid", row_configs("camvid"), tmp_path, "data", None, "the command"
+    )
+    assert [run.name for run in shown] == ["+DGD, seed 1"]
+
+
+def test_a_report_of_networks_that_are_gone_stays_and_is_told(
+    tmp_path, monkeypatch, capsys
+):
+    write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
+    (tmp_path / "report.html").write_text("earlier")
+    monkeypatch.setattr("deepgbass.experiment.open_split", lambda *_: None)
+    output.finish_table(
+        "camvid", row_configs("camvid"), tmp_path, "data", None, "the command"
+    )
+    assert "is of an earlier table and stays" in capsys.readouterr().out
+    assert (tmp_path / "report.html").read_text() == "earlier"
+
+
 def test_the_times_of_an_earlier_table_are_kept_until_new_ones(tmp_path):
     write_trial(tmp_path, "dgd", 0, {"float": (0.5, 0.4)})
     times = {"milliseconds": {"dgd": {"int8": {"p50": 12.5}}}}

@@ -112,7 +112,7 @@ def test_the_seed_is_not_set_by_words():
         row_configs("camvid", ["train.seed=3"])
 
 
-def test_the_study_changes_one_field_at_a_time():
+def test_the_study_changes_one_thing_at_a_time():
     table = TABLES["camvid_study"]
     (_, first), *others = row_configs("camvid_study").items()
     assert first.train.steps == 600 and first.loss.name == "sbal"
@@ -124,6 +124,18 @@ def test_the_study_changes_one_field_at_a_time():
             for name, value in vars(getattr(config, section)).items()
             if value != getattr(getattr(first, section), name)
         ]
+        if key == "learning_rate_0.0006":
+            # Of ASPP and decoder alone: the others' rates are as they were.
+            rates = [
+                {
+                    part: train.learning_rate * factor
+                    for part, factor in train.multipliers()
+                }
+                for train in (first.train, config.train)
+            ]
+            assert rates[0].pop("backbone") == pytest.approx(0.0006)
+            assert rates[1] == pytest.approx(rates[0])
+            assert fields.pop() == "train.rate_multipliers"
         assert len(fields) == 1, (key, fields)
         changed |= set(fields)
     assert {"wce_weight", "sbl_weight", "threshold", "normalizer", "noise"} <= {

@@ -77,6 +77,7 @@ def test_fields_that_nothing_uses_are_no_contradiction():
     [
         ("cross_entropy", ["loss.threshold=0.3", "loss.noise=false"], []),
         ("sbl", ["loss.ce_weight=1", "loss.wce_weight=2"], []),
+        ("sbl", ["loss.reading=binary", "loss.reduction=sum"], []),
         ("sbl", ["loss.sbl_weight=2"], ["loss.sbl_weight"]),
         ("sbal", ["loss.ce_weight=1"], ["loss.ce_weight"]),
     ],
@@ -85,6 +86,17 @@ def test_what_a_loss_leaves_idle_makes_no_other_experiment(name, words, told):
     one = ExperimentConfig().with_overrides([f"loss.name={name}"])
     found = differences(one, one.with_overrides(words))
     assert [text.split()[0] for text in found] == told
+
+
+def test_an_idle_field_is_told_as_it_was_written():
+    words = ["loss.name=cross_entropy", "loss.threshold=0.3"]
+    one = ExperimentConfig().with_overrides(words)
+    other = one.with_overrides(["loss.name=sbal", "loss.border=zeros"])
+    # Not the threshold: what is asked for is what was written there.
+    assert differences(one, other) == [
+        "loss.name ('cross_entropy' there, 'sbal' asked for)",
+        "loss.border ('symmetric' there, 'zeros' asked for)",
+    ]
 
 
 def test_overrides_are_validated_together():
@@ -188,6 +200,12 @@ def test_the_summary_gives_what_differs_in_the_words_of_set():
     assert set(words) < set(given)
     again = ExperimentConfig(name=config.name).with_overrides(given)
     assert again == config
+
+
+def test_the_summary_leaves_out_what_the_loss_does_not_use():
+    words = ["loss.name=sbl", "loss.ce_weight=2", "loss.sbl_weight=3"]
+    text = summary.effective(get_config("demo").with_overrides(words))
+    assert "sbl_weight=3" in text and "ce_weight" not in text
 
 
 def test_the_network_is_called_as_in_the_paper():

@@ -110,6 +110,21 @@ def test_another_model_s_folder_is_refused_before_time_is_spent(
     assert before == contents(tmp_path / "out")
 
 
+def test_a_model_that_came_in_the_meantime_is_not_joined(
+    run_export, tmp_path, monkeypatch
+):
+    write = exporter._write_reports
+
+    def meanwhile(*arguments):
+        write(*arguments)
+        (tmp_path / "out" / "model_float.tflite").write_text("another's")
+
+    monkeypatch.setattr(exporter, "_write_reports", meanwhile)
+    with pytest.raises(UserError, match="holds another model"):
+        run_export(0.1)
+    assert set(contents(tmp_path / "out")) == {"model_float.tflite"}
+
+
 def test_the_first_export_may_be_rejected_too(run_export, tmp_path):
     with pytest.raises(exporter.RejectedExport):
         run_export(0.6, gates=Gates(0.5))

@@ -67,6 +67,8 @@ def save_table(name, configs, workdir, results, command):
 def finish_table(name, configs, workdir, data_dir, results, command):
     """Times the models, saves and prints the table, writes report.html.
 
+    The report is of the networks whose checkpoints are there.
+
     Args:
         data_dir: folder of records, for the report's pictures.
         name, configs, workdir, results, command: of `save_table`.
@@ -97,20 +99,26 @@ def _copy_results(workdir, results, found):
 
 
 def _report(table, configs, found, workdir, data_dir):
-    """The page with pictures and curves, of each row's first seed."""
+    """The page with pictures and curves, of each row's first network there.
+
+    Returns:
+        Its path; None, and no page, if no network is there.
+    """
     cli.import_tensorflow()
     from deepgbass.experiment import open_split
     from deepgbass.predictors import load_predictor
     from deepgbass.reports.run_report import Run, report_runs
 
+    path, rows = workdir / "report.html", TABLES[table].rows
     config = next(iter(configs.values()))
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     runs, seen = [], set()
     # The page looks closest at its last network: the whole method.
-    for row in sorted(TABLES[table].rows, key=lambda row: row.is_full):
-        if row.key not in seen and found[row.key]:
-            seen.add(row.key)
-            seed, result = next(iter(found[row.key].items()))
+    for row in sorted(rows, key=lambda row: row.is_full):
+        if row.key in seen:
+            continue
+        seen.add(row.key)
+        for seed, result in found[row.key].items():
             folder = trial_folder(workdir, row.key, seed)
             name = f"{row.name}, seed {seed}"
             try:
@@ -119,8 +127,9 @@ def _report(table, configs, found, workdir, data_dir):
                 console.print(f"The report is without {name}: {error}")
                 continue
             runs.append(Run(name, folder, predictor, result.metrics))
-    if not runs:
-        return None
-    path = workdir / "report.html"
-    report_runs(path, f"Ablation: {table}", runs, dataset)
-    return path
+            break
+    if runs:
+        report_runs(path, f"Ablation: {table}", runs, dataset)
+    elif path.exists():
+        console.print(f"{path} is of an earlier table and stays")
+    return path if runs else None

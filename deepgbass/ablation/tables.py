@@ -109,7 +109,8 @@ _STUDY = (
     "loss.reading=binary",
     "loss.reading=masked_max",
     "loss.reading=classwise_max",
-    "train.learning_rate=0.0006",
+    # Of the new layers alone: backbone and logits keep theirs.
+    "train.learning_rate=0.0006 train.rate_multipliers=logits=10",
     "train.rate_multipliers=backbone=0.3",
     "train.warmup_steps=120",
     "train.freeze_batch_norm=true",
@@ -118,10 +119,11 @@ _STUDY = (
 )
 
 
-def _variant(word):
-    """A row of one change, whose key is the field and its value."""
-    key = word.partition(".")[2].replace("=", "_")
-    return Row(word, key, (word,), seeds=(0, 1))
+def _variant(change):
+    """A row of one change, whose key is its first field and the value."""
+    words = change.split()
+    key = words[0].partition(".")[2].replace("=", "_")
+    return Row(change, key, tuple(words), seeds=(0, 1))
 
 
 TABLES = {

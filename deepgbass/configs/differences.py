@@ -1,7 +1,5 @@
 """In what two experiments differ, as far as it decides what is trained."""
 
-import dataclasses
-
 # Fields that may change when a run goes on: they decide what is kept, shown
 # and held in memory, not what is trained.
 _FREE = {
@@ -30,14 +28,16 @@ def differences(found, wanted, sections=_SECTIONS):
     words = []
     for section in sections:
         old, new = getattr(found, section), getattr(wanted, section)
+        before, after = old, new
         if section == "loss":
-            old, new = old.effective(), new.effective()
-        if dataclasses.is_dataclass(new):
-            words += [
-                f"{section}.{name} ({was!r} there, {now!r} asked for)"
-                for (name, was), now in zip(
-                    vars(old).items(), vars(new).values(), strict=True
+            before, after = old.effective(), new.effective()
+        for name, was in vars(old).items():
+            now = getattr(new, name)
+            decides = getattr(before, name) != getattr(after, name)
+            # Where a loss leaves a field idle, its default may differ from
+            # the other's while what was written does not.
+            if was != now and decides and f"{section}.{name}" not in _FREE:
+                words.append(
+                    f"{section}.{name} ({was!r} there, {now!r} asked for)"
                 )
-                if was != now and f"{section}.{name}" not in _FREE
-            ]
     return words

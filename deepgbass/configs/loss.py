@@ -7,7 +7,10 @@ from deepgbass.errors import UserError
 
 LOSSES = ("cross_entropy", "sbl", "sbal")
 # Of the losses, the fields that say nothing about them.
-_IDLE = {"sbl": ("wce_weight", "ce_weight"), "sbal": ()}
+_IDLE = {
+    "sbl": ("wce_weight", "ce_weight", "reading", "reduction"),
+    "sbal": (),
+}
 LOSS_CHOICES = {
     "normalization": ("constant", "image_max", "batch_max"),
     "border": ("symmetric", "one_sided", "zeros"),

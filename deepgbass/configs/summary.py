@@ -1,5 +1,7 @@
 """A configuration in a few words, as lists and runs show it."""
 
+import dataclasses
+
 from deepgbass.configs.experiment import ExperimentConfig
 
 _BACKBONES = {
@@ -28,7 +30,7 @@ def loss(config):
 
 
 def effective(config):
-    """What a run does, and every field that is not the default's.
+    """What a run does, and every field that counts and is not the default's.
 
     Returns:
         Lines of text: the first says what is trained and how, one a section
@@ -40,6 +42,7 @@ def effective(config):
         f"{train.batch_size}, {train.optimizer} at {train.learning_rate:g}, "
         f"{train.steps:,} steps; as defaults (config.json has all) but"
     ]
+    config = dataclasses.replace(config, loss=config.loss.effective())
     for section in ("model", "data", "loss", "train"):
         words = [
             f"{name}={_word(value)}"

@@ -174,9 +174,8 @@ def export(
         )
     output_dir = pathlib.Path(output_dir)
     path = output_dir / f"model_{quantization}.tflite"
-    refuse_other_model(
-        output_dir, config, info.class_names, size, output, input_type
-    )
+    identity = (config, info.class_names, size, output, input_type)
+    refuse_other_model(output_dir, *identity)
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     require_same_network(config, dataset.info, workdir)
     images = None
@@ -195,7 +194,8 @@ def export(
 
     with exporting(path):
         console.print(
-            f"Converting to {quantization} at {size[0]}x{size[1]} ..."
+            f"Converting step {step} to {quantization} at "
+            f"{size[0]}x{size[1]} ..."
         )
         network = None
         if quantization == "qat_int8":
@@ -269,6 +269,8 @@ def export(
                     f"{error} (it is kept in {rejected}, not exported)",
                     dataclasses.replace(result, path=rejected / path.name),
                 ) from None
+            # Again: another export may have ended here in the meantime.
+            refuse_other_model(output_dir, *identity)
             publish(folder, output_dir)
         discard_rejected(path)
     return result

@@ -63,6 +63,8 @@ def fine_tuned(model, images, dataset, config, folder):
             folder, or a loss that is not finite.
     """
     ranges = activation_ranges(model, images)
+    # A field that the loss does not use makes no other task.
+    config = dataclasses.replace(config, loss=config.loss.effective())
     task = _Task(config, ranges, _digest(model))
     size, classes = config.data.crop_size, model.output_shape[-1]
     trainee = make_model(config.model, classes, size)
