@@ -38,7 +38,8 @@ class SBALoss:
         normalization: "constant" divides by `normalizer`; "batch_max" by the
             largest magnitude of the batch, as GSCNN; "image_max" by that of
             each image, the same for batches of one. Gradients pass through
-            the maximum.
+            the maximum. A map without any step is boundary throughout, as in
+            GSCNN: not for images of one class.
         border: of the derivative, see `boundary.gradient_magnitude`.
             "symmetric"; "zeros" as GSCNN runs; "one_sided" as a helper in
             its code suggests.
