@@ -152,7 +152,7 @@ def test_the_page_tells_what_the_model_says(models):
     assert one["metrics"]["head"] == ["metric", "float", "int8"]
     assert one["metrics"]["rows"] == [
         ["mIoU", "50.00 %", "49.00 %"],
-        ["mBF", "25.00 %", ""],
+        ["mBF 0.75 %", "25.00 %", ""],
         ["measured on", "val, 7 images", "val"],
     ]
     assert found["notes"] == ["a note"] and found["phases"] == list(PHASES)

@@ -1,6 +1,7 @@
 """A table of trials in Markdown: for the screen, for files, for the README."""
 
 from deepgbass.ablation.tables import KEEPS_CE, TABLES
+from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.reports.run_tables import conditions
 
 # Form -> what the tables call it. The float TFLite file is there for its time.
@@ -8,13 +9,6 @@ _FORMS = {
     "float": "float",
     "int8": "int8",
     "qat_int8": "int8, fine-tuned (QAT)",
-}
-_METRICS = {
-    "mIoU": "miou",
-    "mBF 0.75 %": "mbf",
-    "mBF 3 px": "mbf_3px",
-    "mBF 1 px": "mbf_1px",
-    "accuracy": "pixel_accuracy",
 }
 
 
@@ -132,7 +126,7 @@ def forms(rows):
             "form": _FORMS[form],
             "seeds": ", ".join(map(str, found["seeds"])),
         }
-        for name, metric in _METRICS.items():
+        for metric, name in METRIC_LABELS.items():
             line[name] = _percent(found[metric])
         lines.append(line)
     return _table(lines)

@@ -1,16 +1,8 @@
 """What a model says about itself, as the page tells it."""
 
 from deepgbass.demo.segmenting import PHASES
+from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.ondevice.results import short_names
-
-# Metric -> what people call it; those of the description that are shares.
-_METRICS = {
-    "miou": "mIoU",
-    "mbf": "mBF",
-    "mbf_3px": "mBF 3 px",
-    "mbf_1px": "mBF 1 px",
-    "pixel_accuracy": "pixel accuracy",
-}
 
 
 def page_facts(models, runtime, notes=()):
@@ -87,14 +79,14 @@ def _metrics(values):
     }
     known = [
         key
-        for key in _METRICS
+        for key in METRIC_LABELS
         if any(_is_number(found.get(key)) for found in forms.values())
     ]
     if not known:
         return {"head": [], "rows": []}
     found = forms.values()
     rows = [
-        [_METRICS[key], *(_share(one.get(key)) for one in found)]
+        [METRIC_LABELS[key], *(_share(one.get(key)) for one in found)]
         for key in known
     ]
     conditions = ["measured on", *map(_conditions, found)]

@@ -18,16 +18,11 @@ from deepgbass.evaluation.store import (
     EvaluationStore,
     differences,
 )
+from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.progress import console
 
 # A bootstrap of fewer images promises too much.
 _FEW = 20
-_NAMES = {
-    "miou": "mIoU",
-    "mbf": "mBF 0.75 %",
-    "mbf_3px": "mBF 3 px",
-    "mbf_1px": "mBF 1 px",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Comparison:
         """A row for each metric: dicts of column -> text."""
         return [
             {
-                "metric": _NAMES[found.metric],
+                "metric": METRIC_LABELS[found.metric],
                 "A": f"{found.a:.3f}",
                 "B": f"{found.b:.3f}",
                 "B - A": f"{found.difference:+.4f}",
@@ -72,7 +67,7 @@ class Comparison:
         return sentences
 
     def _sentence(self, found):
-        name, (a, b) = _NAMES[found.metric], self.names
+        name, (a, b) = METRIC_LABELS[found.metric], self.names
         if math.isnan(found.difference):
             return f"{name}: nothing to compare."
         if found.difference == found.low == found.high == 0:

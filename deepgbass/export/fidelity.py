@@ -15,16 +15,10 @@ import rich.table
 from deepgbass.errors import UserError
 from deepgbass.evaluation.evaluator import MBF_NAMES, evaluate
 from deepgbass.export.sqnr import SqnrTable
+from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.progress import console
 
-# Of `deepgbass.evaluate`, with the words of a table's head.
-_METRICS = dict(
-    zip(
-        ("miou", *MBF_NAMES),
-        ("mIoU", "mBF 0.75 %", "mBF 3 px", "mBF 1 px"),
-        strict=True,
-    )
-)
+_SHOWN = ("miou", *MBF_NAMES)
 # Operators that a terminal shows.
 WORST = 3
 
@@ -53,7 +47,7 @@ class FidelityReport:
         """Metric -> drop in points; None where it could not be measured."""
         return {
             name: _drop(self.float_metrics[name], self.metrics[name])
-            for name in _METRICS
+            for name in _SHOWN
         }
 
     @property
@@ -151,8 +145,8 @@ def print_fidelity(report: FidelityReport):
     before, after = report.float_metrics, report.metrics
     forms = {"float": before, report.form: after}
     _print_forms(
-        _METRICS.values(),
-        {k: [m[name] for name in _METRICS] for k, m in forms.items()},
+        [METRIC_LABELS[name] for name in _SHOWN],
+        {k: [m[name] for name in _SHOWN] for k, m in forms.items()},
         report.drops.values(),
     )
     _print_forms(

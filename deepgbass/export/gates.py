@@ -5,8 +5,9 @@ import math
 import numbers
 
 from deepgbass.errors import UserError
+from deepgbass.metrics.labels import METRIC_LABELS
 
-_METRICS = {"miou": "mIoU", "mbf": "mBF 0.75 %"}
+_GATED = ("miou", "mbf")
 # What may help, by form.
 _ADVICE = {
     "int8": "--quantization=qat_int8, or other --calibration_images, may lose"
@@ -54,7 +55,7 @@ class Gates:
             FidelityError: a drop is above its gate, or could not be measured.
         """
         faults = []
-        for metric, name in _METRICS.items():
+        for metric in _GATED:
             flag = f"max_{metric}_drop"
             allowed, drop = getattr(self, flag), report.drops[metric]
             if allowed is None or (drop is not None and drop <= allowed):
@@ -68,8 +69,8 @@ class Gates:
             )
             lost = "an unknown number of" if drop is None else f"{drop:.3f}"
             faults.append(
-                f"{lost} points of {name} ({before} to {after}), while"
-                f" --{flag} allows {allowed:g}"
+                f"{lost} points of {METRIC_LABELS[metric]} ({before} to"
+                f" {after}), while --{flag} allows {allowed:g}"
             )
         if faults:
             advice = _ADVICE.get(report.form)

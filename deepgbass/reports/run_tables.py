@@ -4,6 +4,7 @@ import rich.box
 import rich.table
 
 from deepgbass.metrics.boundary_rule import Tolerance
+from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.progress import console
 
 # Borders between classes that a terminal shows.
@@ -88,11 +89,7 @@ def metrics_rows(results):
         {
             "network": name,
             "form": form,
-            "mIoU": metrics["miou"],
-            "mBF 0.75 %": metrics["mbf"],
-            "mBF 3 px": metrics["mbf_3px"],
-            "mBF 1 px": metrics["mbf_1px"],
-            "accuracy": metrics["pixel_accuracy"],
+            **{label: metrics[key] for key, label in METRIC_LABELS.items()},
         }
         for name, forms in results.items()
         for form, metrics in forms.items()
