@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepgbass.reports.report import Panel, Progress, Table, write_report
+from deepgbass.reports.report import Progress, write_report
+from deepgbass.reports.report_pictures import Panel
+from deepgbass.reports.report_table import Table
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
 EVIL = '<script>alert("1")</script>'

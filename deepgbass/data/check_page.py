@@ -9,7 +9,9 @@ from deepgbass.data import salvage, tfrecord, verify
 from deepgbass.data.audit import Audit
 from deepgbass.data.problems import ERROR
 from deepgbass.data.split_audit import Entry, SplitAudit
-from deepgbass.reports.report import Panel, Table, write_report
+from deepgbass.reports.report import write_report
+from deepgbass.reports.report_pictures import Panel
+from deepgbass.reports.report_table import Table
 from deepgbass.reports.visualize import IGNORED, colorize, overlay
 
 # The page names this many offenders of a problem; the JSON has all of them.

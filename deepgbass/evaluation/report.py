@@ -1,7 +1,9 @@
 """The report on one evaluated network: tables and pictures."""
 
 from deepgbass.reports.gallery import Gallery
-from deepgbass.reports.report import Panel, Table, write_report
+from deepgbass.reports.report import write_report
+from deepgbass.reports.report_pictures import Panel
+from deepgbass.reports.report_table import Table
 from deepgbass.reports.run_tables import (
     border_rows,
     boundary_rows,

@@ -23,18 +23,10 @@ when it is opened, which its content security policy also enforces.
     )
 """
 
-import base64
 import datetime
-import html
-import io
 import json
 import math
-import numbers
-import re
 from dataclasses import dataclass
-
-import numpy as np
-from PIL import Image
 
 from deepgbass.files import write_atomic
 from deepgbass.reports.plots import (
@@ -44,48 +36,9 @@ from deepgbass.reports.plots import (
     points_per_mark,
 )
 from deepgbass.reports.report_page import PAGE, STYLE
-from deepgbass.reports.visualize import enlarge, shrink
+from deepgbass.reports.report_pictures import pictures_html
+from deepgbass.reports.report_table import as_text, escaped, table_html
 from deepgbass.versions import versions
-
-_LONGEST = 1024
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of metrics.
-
-    Attributes:
-        title: heading.
-        rows: list of dicts, column name -> cell: a str, shown as it is, or a
-            number, shown with 3 decimals (int: with thousands separators).
-            None, NaN and absent cells are shown as a dash. Columns come in
-            the order in which the rows first name them.
-        colors: None, or one RGB colour 0..255 a row, shown before its first
-            cell.
-        best: names of the columns whose highest value is set in bold.
-        bars: names of the columns of numbers 0..1 that get a bar each.
-        note: a line below, e.g. the tolerance and the averaging rule.
-    """
-
-    title: str
-    rows: list
-    colors: object = None
-    best: tuple = ()
-    bars: tuple = ()
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Pictures of one scene side by side.
-
-    Attributes:
-        title: caption, e.g. the name of the image and its scores.
-        pictures: dict, name -> uint8 `(height, width, 3)`.
-    """
-
-    title: str
-    pictures: dict
 
 
 @dataclass(frozen=True)
@@ -138,12 +91,12 @@ def write_report(
             then says so and loads itself anew from time to time.
     """
     sections = {
-        "Results": "".join(_table(table) for table in tables),
+        "Results": "".join(map(table_html, tables)),
         "Curves": _curves(curves or {}),
-        "Pictures": _pictures(panels, legends or {}),
+        "Pictures": pictures_html(panels, legends or {}),
         "Configuration": "".join(
-            f"<details><summary>{_text(name)}</summary>"
-            f"<pre>{_text(_as_json(value))}</pre></details>"
+            f"<details><summary>{escaped(name)}</summary>"
+            f"<pre>{escaped(_as_json(value))}</pre></details>"
             for name, value in (config or {}).items()
         ),
     }
@@ -152,7 +105,7 @@ def write_report(
         f'<a href="#{name.lower()}">{name}</a>' for name in sections
     )
     tiles = "".join(
-        f"<div><dt>{_text(name)}</dt><dd>{_text(_number(value))}</dd></div>"
+        f"<div><dt>{escaped(name)}</dt><dd>{escaped(as_text(value))}</dd></div>"
         for name, value in (highlights or {}).items()
     )
     body = "".join(
@@ -162,12 +115,12 @@ def write_report(
     now = datetime.datetime.now().astimezone()
     about = " · ".join(f"{name} {value}" for name, value in versions().items())
     document = PAGE.format(
-        title=_text(title),
+        title=escaped(title),
         refresh=_refresh(progress),
         style=STYLE,
-        about=_text(about),
+        about=escaped(about),
         date=now.isoformat(" ", "minutes"),
-        summary=f"<p>{_text(summary)}</p>" if summary else "",
+        summary=f"<p>{escaped(summary)}</p>" if summary else "",
         progress=_progress(progress),
         tiles=f'<dl class="tiles">{tiles}</dl>' if tiles else "",
         links=links,
@@ -195,82 +148,8 @@ def _progress(progress):
     return (
         f'<div class="progress"><progress value="{progress.step}" '
         f'max="{progress.steps}"></progress>'
-        f"{_text(' · '.join(word for word in words if word))}</div>"
+        f"{escaped(' · '.join(word for word in words if word))}</div>"
     )
-
-
-def _text(value):
-    return html.escape(str(value))
-
-
-def _number(value):
-    """A cell as text."""
-    if value is None or (isinstance(value, numbers.Real) and value != value):
-        return "–"
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else "no"
-    if isinstance(value, numbers.Integral):
-        return f"{value:,}"
-    if isinstance(value, numbers.Real):
-        return f"{value:.2g}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
-    return str(value)
-
-
-def _leading_number(text):
-    """The number that a cell begins with, e.g. of "51.2 ± 0.3", or None."""
-    match = re.match(r"[+\-−]?(\d[\d,]*\.?\d*(e[+-]?\d+)?|inf)", text)
-    return match and float(match[0].replace(",", "").replace("−", "-"))
-
-
-def _table(table):
-    columns = list(dict.fromkeys(name for row in table.rows for name in row))
-    if not columns:
-        return ""
-    cells = [[_number(row.get(name)) for name in columns] for row in table.rows]
-    head, styles = "", []
-    for name, column in zip(columns, zip(*cells, strict=True), strict=True):
-        values = [_leading_number(text) for text in column]
-        numeric = all(
-            value is not None or text == "–"
-            for value, text in zip(values, column, strict=True)
-        )
-        known = [value for value in values if value is not None]
-        best = max(known) if name in table.best and len(known) > 1 else None
-        kind = ' class="number"' if numeric else ""
-        head += f'<th scope="col"{kind}>{_text(name)}</th>'
-        styles.append((numeric, name in table.bars, best, values))
-
-    lines = ""
-    for index, row in enumerate(cells):
-        line = ""
-        for column, text in enumerate(row):
-            numeric, bars, best, values = styles[column]
-            value, shown, kinds, style = values[index], _text(text), [], ""
-            if column == 0 and table.colors is not None:
-                shown = _swatch(table.colors[index]) + shown
-            if numeric:
-                kinds.append("number")
-            if best is not None and value == best:
-                kinds.append("best")
-            if bars and value is not None:
-                kinds.append("bar")
-                share = min(max(value, 0), 1) * 100
-                style = f' style="--share:{share:.1f}%"'
-            kind = f' class="{" ".join(kinds)}"' if kinds else ""
-            tag = 'th scope="row"' if column == 0 else "td"
-            line += f"<{tag}{kind}{style}>{shown}</{tag[:2]}>"
-        lines += f"<tr>{line}</tr>"
-    note = f'<p class="note">{_text(table.note)}</p>' if table.note else ""
-    return (
-        f"<h3>{_text(table.title)}</h3>"
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>{note}"
-    )
-
-
-def _swatch(color):
-    red, green, blue = (int(v) for v in color)
-    return f'<i class="swatch" style="--c:rgb({red},{green},{blue})"></i>'
 
 
 def _curves(curves):
@@ -284,17 +163,17 @@ def _curves(curves):
             continue
         keys = "".join(
             f'<span><i class="line" style="--c:{line_color(run)}"></i>'
-            f"{_text(runs[run])} <b>{_number(averaged(points)[1][-1])}</b>"
+            f"{escaped(runs[run])} <b>{as_text(averaged(points)[1][-1])}</b>"
             "</span>"
             for run, points in lines.items()
         )
         notes = "".join(
-            f'<p class="note">{_text(note)}</p>'
+            f'<p class="note">{escaped(note)}</p>'
             for note in _plot_notes(lines.values())
         )
         figures += (
-            f"<figure><h3>{_text(title)}</h3>"
-            f'<div role="img" aria-label="{_text(title)}">'
+            f"<figure><h3>{escaped(title)}</h3>"
+            f'<div role="img" aria-label="{escaped(title)}">'
             f"{line_plot(lines, salt=title)}</div>"
             f'<figcaption class="keys">{keys}</figcaption>{notes}</figure>'
         )
@@ -311,48 +190,6 @@ def _plot_notes(lines):
     lost = sum(not math.isfinite(v) for points in lines for _, v in points)
     if lost:
         yield f"Values that are not finite and thus not drawn: {lost}."
-
-
-def _pictures(panels, legends):
-    if not panels:
-        return ""
-    keys = "".join(
-        f'<p class="keys"><strong>{_text(title)}</strong>'
-        + "".join(
-            f"<span>{_swatch(color)}{_text(name)}</span>"
-            for name, color in entries.items()
-        )
-        + "</p>"
-        for title, entries in legends.items()
-    )
-    return keys + "".join(
-        f'<div class="panel"><h3>{_text(panel.title)}</h3><div class="grid">'
-        + "".join(
-            f'<figure><label><input type="checkbox" '
-            f'aria-label="enlarge {_text(name)}">'
-            f'<img alt="{_text(name)}" src="{_data_uri(picture)}"></label>'
-            f"<figcaption>{_text(name)}</figcaption></figure>"
-            for name, picture in panel.pictures.items()
-        )
-        + "</div></div>"
-        for panel in panels
-    )
-
-
-def _data_uri(picture):
-    """PNG for flat pictures such as labels, JPEG for photographs."""
-    picture = enlarge(np.asarray(picture, np.uint8))
-    image = Image.fromarray(shrink(picture, _LONGEST))
-    buffer = io.BytesIO()
-    if image.getcolors(256):
-        kind = "png"
-        image.save(buffer, "PNG", optimize=True)
-    else:
-        kind = "jpeg"
-        # Full chroma: coloured lines one pixel wide would bleed without.
-        image.save(buffer, "JPEG", quality=88, subsampling=0)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/{kind};base64,{data}"
 
 
 def _as_json(value):

@@ -9,7 +9,9 @@ from deepgbass.experiment import make_loss
 from deepgbass.predictors import Predictor
 from deepgbass.reports.gallery import Gallery
 from deepgbass.reports.history import read_curves
-from deepgbass.reports.report import Panel, Table, write_report
+from deepgbass.reports.report import write_report
+from deepgbass.reports.report_pictures import Panel
+from deepgbass.reports.report_table import Table
 from deepgbass.reports.run_tables import (
     border_rows,
     boundary_rows,
