@@ -7,11 +7,13 @@ import pytest
 from conftest import defined_flags
 from fake_trials import metrics, write_table, write_trial
 
-from deepgbass import model_card
 from deepgbass.ablation.tables import row_configs
 from deepgbass.data.camvid import CAMVID
 from deepgbass.errors import UserError
 from deepgbass.export.description import ModelDescription
+from deepgbass.model_card import __main__ as command
+from deepgbass.model_card.card import model_card
+from deepgbass.model_card.origin import find_row, published
 
 CONFIG = row_configs("camvid", ["train.init_weights=some/mnet.tflite"])["full"]
 
@@ -34,9 +36,9 @@ def describe(**changed):
 
 def test_the_card_says_what_its_reader_must_know():
     description = describe()
-    inside = model_card.published(description.values)
+    inside = published(description.values)
     description = dataclasses.replace(description, values=inside)
-    card = model_card.model_card(description, 3_100_000, "model_int8.tflite")
+    card = model_card(description, 3_100_000, "model_int8.tflite")
     for words in (
         "# camvid: MNEdge + DGD-64",
         "3.10 MB, int8",
@@ -61,7 +63,7 @@ def test_the_card_says_what_its_reader_must_know():
 
 def test_fine_tuning_is_told():
     tuned = describe(qat={"steps": 300, "learning_rate": 1e-4})
-    card = " ".join(model_card.model_card(tuned, 1, "m.tflite").split())
+    card = " ".join(model_card(tuned, 1, "m.tflite").split())
     assert "Then 300 steps of fine-tuning" in card and "0.0001" in card
 
 
@@ -69,17 +71,17 @@ def test_several_seeds_and_costs_come_from_the_table(tmp_path):
     for seed, miou in ((0, 0.5), (1, 0.6)):
         write_trial(tmp_path, "full", seed, {"float": (miou, 0.4)})
     (row,) = write_table(tmp_path)["rows"]
-    card = model_card.model_card(describe(), 1, "m.tflite", row)
+    card = model_card(describe(), 1, "m.tflite", row)
     assert "One of 2 trainings" in card and "55.00 ± 7.07" in card
     assert "| 2.00" in card
     row = row | {"seeds": [0]}
-    card = model_card.model_card(describe(), 1, "m.tflite", row)
+    card = model_card(describe(), 1, "m.tflite", row)
     assert "trainings that differ" not in card and "| 2.00" in card
 
 
 def test_a_model_without_metrics_has_no_card():
     with pytest.raises(UserError, match="export_tflite.py"):
-        model_card.model_card(describe(metrics={}), 1, "m.tflite")
+        model_card(describe(metrics={}), 1, "m.tflite")
 
 
 def test_the_row_must_be_the_model_s(tmp_path):
@@ -88,7 +90,7 @@ def test_the_row_must_be_the_model_s(tmp_path):
     for key in ("full", "baseline"):
         write_trial(tmp_path, key, 0, {"float": (0.5, 0.4)}, words=words)
     table = write_table(tmp_path, words=words)
-    assert model_card.find_row(table, "full", CONFIG)["key"] == "full"
+    assert find_row(table, "full", CONFIG)["key"] == "full"
     others = [
         ("baseline", [], "model.decoder"),
         ("dgd", [], "no such"),
@@ -99,29 +101,29 @@ def test_the_row_must_be_the_model_s(tmp_path):
     ]
     for key, changes, named in others:
         with pytest.raises(UserError, match=named):
-            model_card.find_row(table, key, CONFIG.with_overrides(changes))
+            find_row(table, key, CONFIG.with_overrides(changes))
 
 
 def test_another_readme_is_not_overwritten(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_card, "read_description", lambda _: describe())
+    monkeypatch.setattr(command, "read_description", lambda _: describe())
     model = tmp_path / "m.tflite"
     model.write_bytes(b"TFL3")
     out = tmp_path / "out"
     out.mkdir()
     (out / "README.md").write_text("mine")
     with (
-        defined_flags(model_card, output_dir=str(out)),
+        defined_flags(command, output_dir=str(out)),
         pytest.raises(UserError, match="not this model's card"),
     ):
-        model_card.main(["model_card", str(model)])
+        command.main(["model_card", str(model)])
     assert (out / "README.md").read_text() == "mine"
 
 
 def test_a_missing_model_is_named(tmp_path):
     missing = tmp_path / "model_int8.tflite"
     with (
-        defined_flags(model_card, output_dir=str(tmp_path / "out")),
+        defined_flags(command, output_dir=str(tmp_path / "out")),
         pytest.raises(UserError, match="model_int8.tflite cannot be read"),
     ):
-        model_card.main(["model_card", str(missing)])
+        command.main(["model_card", str(missing)])
     assert not (tmp_path / "out").exists()

@@ -1,17 +1,15 @@
 """The models in the repository: they run, and their cards are theirs."""
 
-import json
-
 import numpy as np
 import PIL.Image
 import pytest
 from conftest import ROOT
 
-from deepgbass import model_card
 from deepgbass.ablation.table_file import read_table
-from deepgbass.configs import ExperimentConfig
 from deepgbass.export.description import read_description
 from deepgbass.metrics.mean_iou import MeanIoU
+from deepgbass.model_card.card import model_card
+from deepgbass.model_card.origin import config_of, find_row
 from deepgbass.predictors import load_predictor
 
 MODELS = sorted((ROOT / "pretrained").glob("*/*.tflite"))
@@ -47,14 +45,10 @@ def test_camvid_s_knows_streets(shared):
 @pytest.mark.parametrize("path", MODELS, ids=[m.parent.name for m in MODELS])
 def test_a_card_is_made_from_the_model_and_its_table(path):
     description = read_description(path)
-    config = ExperimentConfig.from_json(
-        json.dumps(description.values["config"])
-    )
+    config = config_of(description.values)
     table = read_table(ROOT / "results" / path.parent.name / "table.json")
-    row = model_card.find_row(table, "full", config)
-    card = model_card.model_card(
-        description, path.stat().st_size, path.name, row
-    )
+    row = find_row(table, "full", config)
+    card = model_card(description, path.stat().st_size, path.name, row)
     assert card == path.with_name("README.md").read_text()
     form = description.values["quantization"]
     found = description.values["metrics"][form]["miou"]

@@ -1,30 +1,11 @@
-"""Publishes an exported model with its card: what it is, may do and cannot.
+"""The card of a model: what it is, may do and cannot, from its description."""
 
-Examples:
-  python -m deepgbass.model_card --output_dir=pretrained/camvid \\
-      --table=results/camvid/table.json \\
-      runs/camvid/full/seed0/export/model_int8.tflite
-
-Copies the model and its description to --output_dir and writes README.md
-beside them, all of it from the description and, if there is one, the table of
-the trainings that the model is one of.
-"""
-
-import dataclasses
-import hashlib
-import json
-import pathlib
 import textwrap
 
-from absl import app, flags
-
 from deepgbass.ablation import markdown
-from deepgbass.ablation.table_file import read_table
-from deepgbass.commands import cli
-from deepgbass.configs import ExperimentConfig, differences, summary
+from deepgbass.configs import summary
 from deepgbass.errors import UserError
-from deepgbass.export.description import read_description, write_described
-from deepgbass.files import require_writable, write_atomic
+from deepgbass.model_card.origin import config_of
 from deepgbass.reports.run_tables import markdown_table
 
 # What may be done with weights that were trained on a data set; more is said
@@ -76,33 +57,6 @@ def model_card(description, size_bytes, file_name, row=None):
     return "\n".join(parts)
 
 
-def _config(values):
-    return ExperimentConfig.from_json(json.dumps(values["config"]))
-
-
-def published(values):
-    """A description for others: without the folder of the initial weights.
-
-    Args:
-        values: dict of a `ModelDescription`.
-
-    Returns:
-        dict.
-    """
-    text = _without_folder(_config(values)).to_json()
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return values | {"config": json.loads(text), "config_sha256": digest}
-
-
-def _without_folder(config):
-    """A configuration whose initial weights are a name alone."""
-    if config.train.init_weights is None:
-        return config
-    name = pathlib.Path(config.train.init_weights).name
-    train = dataclasses.replace(config.train, init_weights=name)
-    return dataclasses.replace(config, train=train)
-
-
 def _paragraph(text):
     return textwrap.fill(
         " ".join(text.split()),
@@ -113,7 +67,7 @@ def _paragraph(text):
 
 
 def _head(description, size_bytes, file_name):
-    values, config = description.values, _config(description.values)
+    values, config = description.values, config_of(description.values)
     height, width = description.size
     rows, columns = description.output_size
     given = f"labels {rows}x{columns}"
@@ -157,7 +111,7 @@ def _metrics(values, row):
 def _data(values):
     name = values["dataset"]["name"]
     note = _LICENCES.get(name, f"See the terms of {name}.")
-    config = _config(values)
+    config = config_of(values)
     start = "random weights"
     if config.train.init_weights:
         start = f"{config.train.init_weights} ({config.train.init_parts})"
@@ -208,102 +162,8 @@ def _origin(values):
     return f"""## How it was made
 
 ```
-{summary.effective(_config(values))}
+{summary.effective(config_of(values))}
 ```
 
 {_paragraph(f"Step {values['step']}. {tuned} With {versions}.")}
 """
-
-
-def define_flags():
-    """Not at import: tests import this module too."""
-    flags.DEFINE_string(
-        "output_dir",
-        None,
-        "Folder for the model, its description and its card, README.md.",
-        required=True,
-    )
-    flags.DEFINE_string(
-        "table",
-        None,
-        "table.json of the trainings that the model is one of.",
-    )
-    flags.DEFINE_string("row", "full", "Key of the model's row in --table.")
-
-
-def find_row(table, key, config):
-    """The row of a table that a model is of.
-
-    Args:
-        table: dict as table.json holds it.
-        key: of the row.
-        config: `ExperimentConfig` of the model.
-
-    Raises:
-        UserError: there is no such row, or the model is not of its trainings.
-    """
-    for row in table["rows"]:
-        if row["key"] == key:
-            break
-    else:
-        raise UserError(
-            f"--row={key}: the table has no such row; choose from "
-            f"{', '.join(row['key'] for row in table['rows'])}"
-        )
-    if config.train.seed not in row["seeds"]:
-        raise UserError(
-            f"--row={key}: the row has the seeds {row['seeds']}, and the model "
-            f"was trained with {config.train.seed}"
-        )
-    first = ExperimentConfig.from_json(json.dumps(table["config"]))
-    found = differences(
-        _anonymous(first), _anonymous(config), ("train", "data")
-    )
-    found += differences(config.with_overrides(row["set"]), config)
-    if found:
-        raise UserError(
-            f"--row={key}: the model was trained otherwise than the row: "
-            f"{', '.join(found)}; choose its own row and table"
-        )
-    return row
-
-
-def _anonymous(config):
-    """Without what trainings of one row, or their copies, differ in."""
-    train = dataclasses.replace(_without_folder(config).train, seed=0)
-    return dataclasses.replace(config, train=train)
-
-
-def main(argv):
-    values = flags.FLAGS
-    if len(argv) != 2:
-        raise app.UsageError("name one model: MODEL.tflite")
-    path = pathlib.Path(argv[1])
-    description = read_description(path)
-    row = None
-    if values.table:
-        table = read_table(values.table)
-        row = find_row(table, values.row, _config(description.values))
-    inside = published(description.values)
-    description = dataclasses.replace(description, values=inside)
-    content = path.read_bytes()
-    card = model_card(description, len(content), path.name, row)
-    require_writable(values.output_dir)
-    folder = pathlib.Path(values.output_dir)
-    if (folder / "README.md").exists() and not (folder / path.name).exists():
-        raise UserError(
-            f"--output_dir={folder} has a README.md and no {path.name}, so it "
-            "is not this model's card; choose another folder"
-        )
-    write_described(folder / path.name, content, inside)
-    write_atomic(folder / "README.md", card)
-    print(f"{folder}: {len(content) / 1e6:.2f} MB, {path.name}, README.md")
-
-
-def run():
-    define_flags()
-    cli.run(main, positional="model")
-
-
-if __name__ == "__main__":
-    run()
