@@ -12,11 +12,11 @@ from deepgbass.keras_api import keras
 from deepgbass.layers.dropout import DropoutSeed
 from deepgbass.losses import IgnoreCrossentropy, SBALoss
 from deepgbass.training.diagnosis import (
-    Guard,
     broken_step,
     explain,
     step_images,
 )
+from deepgbass.training.guard import Guard
 
 CLASSES = 6
 NAMES = ["first.png", "second.png"]

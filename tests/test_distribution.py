@@ -18,7 +18,7 @@ from worker import GRAY, GRAY_CONFIG, train
 
 from deepgbass.data import pipeline
 from deepgbass.errors import UserError
-from deepgbass.training import distribution
+from deepgbass.training import distribution, workers
 
 # docs/distributed.md promises this, from the loss to the end of the others.
 LIMIT = 30
@@ -115,13 +115,13 @@ def test_two_processes_train_as_one_until_one_is_killed(tmp_path):
 def test_one_device_needs_no_strategy():
     strategy = distribution.make_strategy("one", batch_size=3)
     assert strategy is tf.distribute.get_strategy()
-    assert distribution.worker_count(strategy) == 1
-    assert distribution.is_chief(strategy)
-    assert distribution.chief_value(strategy, 40) == 40
-    assert distribution.on_any_worker(strategy, True)
-    assert not distribution.on_any_worker(strategy, False)
+    assert workers.worker_count(strategy) == 1
+    assert workers.is_chief(strategy)
+    assert workers.chief_value(strategy, 40) == 40
+    assert workers.on_any_worker(strategy, True)
+    assert not workers.on_any_worker(strategy, False)
     variable = tf.Variable(2.0)
-    distribution.copy_from_chief(strategy, [variable])
+    workers.copy_from_chief(strategy, [variable])
     assert variable == 2.0
 
 
@@ -167,6 +167,6 @@ def test_errors_of_one_worker_are_left_alone():
     strategy = tf.distribute.get_strategy()
     with (
         pytest.raises(tf.errors.AbortedError),
-        distribution.lost_workers_named(strategy),
+        workers.lost_workers_named(strategy),
     ):
         raise tf.errors.AbortedError(None, None, "aborted")

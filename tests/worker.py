@@ -20,14 +20,13 @@ from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 from deepgbass.losses import SBALoss
 from deepgbass.training.cluster import check_strategy
-from deepgbass.training.distribution import (
+from deepgbass.training.distribution import distributed_batches, make_strategy
+from deepgbass.training.workers import (
     chief_first,
     chief_value,
     copy_from_chief,
-    distributed_batches,
     is_chief,
     lost_workers_named,
-    make_strategy,
     on_any_worker,
     worker_count,
 )

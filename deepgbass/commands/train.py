@@ -115,11 +115,11 @@ def main(_):
         evaluate_run,
     )
     from deepgbass.reports.run_tables import print_metrics
-    from deepgbass.training import distribution
+    from deepgbass.training import workers
     from deepgbass.training.loop import Interrupted, train
 
-    chief = distribution.is_chief(strategy)
-    with distribution.lost_workers_named(strategy):
+    chief = workers.is_chief(strategy)
+    with workers.lost_workers_named(strategy):
         if trains:
             meter = CheckpointMeter(workdir, data_dir) if chief else None
             try:
@@ -134,7 +134,7 @@ def main(_):
             print_metrics({run.name: run.metrics})
             print(f"Report: {(workdir / 'report.html').resolve()}")
         # The others may not leave while the chief evaluates.
-        distribution.wait_for_all(strategy)
+        workers.wait_for_all(strategy)
 
 
 def _look_at_data(config, data_dir):

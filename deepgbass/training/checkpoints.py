@@ -17,7 +17,7 @@ from deepgbass.files import remove_folder, remove_temporaries
 from deepgbass.lock import locked_folder
 from deepgbass.progress import console
 from deepgbass.training import checkpoint_files
-from deepgbass.training.distribution import PEER_ERRORS
+from deepgbass.training.workers import PEER_ERRORS
 
 _LOCK = ".training"
 

@@ -20,18 +20,18 @@ from deepgbass.training import checkpoints, initialization
 from deepgbass.training.batch_norm import batch_norm_warning
 from deepgbass.training.determinism import make_deterministic
 from deepgbass.training.diagnosis import broken_step, step_images
-from deepgbass.training.distribution import (
-    chief_first,
-    chief_value,
-    copy_from_chief,
-    distributed_batches,
-    is_chief,
-    on_any_worker,
-)
+from deepgbass.training.distribution import distributed_batches
 from deepgbass.training.monitor import Monitor
 from deepgbass.training.parts import freeze, rate_factors
 from deepgbass.training.precision import network_precision
 from deepgbass.training.train_step import TrainStep, check_batch
+from deepgbass.training.workers import (
+    chief_first,
+    chief_value,
+    copy_from_chief,
+    is_chief,
+    on_any_worker,
+)
 
 
 class Interrupted(Exception):

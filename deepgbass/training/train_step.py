@@ -19,7 +19,7 @@ from deepgbass.training.batch_norm import (
     freeze_batch_norm,
     synchronize_batch_norm,
 )
-from deepgbass.training.diagnosis import Guard
+from deepgbass.training.guard import Guard
 from deepgbass.training.optimization import (
     decayed_kernels,
     make_optimizer,
