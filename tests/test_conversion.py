@@ -16,11 +16,12 @@ from image_files import (
     write_folder,
 )
 
-from deepgbass.data import conversion, verify
+from deepgbass.data import conversion
 from deepgbass.data.conversion import convert
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.folder import open_folder
 from deepgbass.data.manifest import check_shards
+from deepgbass.data.parallel import parallel_map
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.data.source import Source
 from deepgbass.data.tfrecord import Example
@@ -358,7 +359,7 @@ def test_numbers_out_of_range_are_refused(tmp_path, option):
 def test_only_a_few_items_are_held_at_a_time():
     pulled, seen = [], []
     items = (pulled.append(i) or i for i in range(500))
-    for result in verify.parallel_map(lambda i: -i, items, 2):
+    for result in parallel_map(lambda i: -i, items, 2):
         seen.append(-result)
         assert len(pulled) - len(seen) <= 8
     assert seen == list(range(500))

@@ -10,10 +10,12 @@ import hashlib
 import pathlib
 from collections.abc import Mapping
 
-from deepgbass.data import manifest, salvage, tfrecord, verify
+from deepgbass.data import manifest, salvage, tfrecord
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.duplicates import find_duplicates
 from deepgbass.data.label_quality import measure_label
+from deepgbass.data.pair import BadPair, count_ids, decode_pair
+from deepgbass.data.parallel import parallel_map
 from deepgbass.data.problems import ERROR, Finding, Problem, group
 from deepgbass.data.split_audit import Entry, Hashes, SplitAudit, describe
 from deepgbass.errors import UserError
@@ -85,7 +87,7 @@ def _audit_split(info, data_dir, split, workers):
     shards, findings = _find_records(info, data_dir, split)
     audit = SplitAudit(split, info)
     jobs = list(_jobs(info, data_dir, split, shards))
-    results = verify.parallel_map(lambda job: job(), jobs, workers)
+    results = parallel_map(lambda job: job(), jobs, workers)
     for entry, measured, finding in track(
         results, f"checking {split}", len(jobs)
     ):
@@ -175,11 +177,11 @@ def _check_record(info, split, path, place):
     if payload is None:
         return None, None, Finding("checksum", split, str(entry))
     try:
-        pixels, ids = verify.decode_pair(example.image, example.label)
+        pixels, ids = decode_pair(example.image, example.label)
         hashes = Hashes(hashes.file, _digest(pixels), _digest(ids))
         entry = entry._replace(hashes=hashes)
-        counts = verify.count_ids(ids, info)
-    except verify.BadPair as error:
+        counts = count_ids(ids, info)
+    except BadPair as error:
         return entry, None, Finding(error.kind, split, str(entry), str(error))
     ignored = int(counts[info.ignore_label]) / ids.size
     quality = measure_label(ids, info.ignore_label)

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from PIL import Image
 
-from deepgbass.data import salvage, tfrecord, verify
+from deepgbass.data import salvage, tfrecord
 from deepgbass.data.audit import Audit
+from deepgbass.data.pair import decode_pair
 from deepgbass.data.problems import ERROR
 from deepgbass.data.split_audit import Entry, SplitAudit
 from deepgbass.reports.report import write_report
@@ -195,7 +196,7 @@ def _panels(audit, split, samples, seed) -> Iterator[Panel]:
     for entry, why in chosen.items():
         payload = salvage.read_record(entry.path, entry.place)
         example = tfrecord.deserialize_example(payload)
-        image, ids = verify.decode_pair(example.image, example.label)
+        image, ids = decode_pair(example.image, example.label)
         step = -(-image.shape[1] // _WIDEST)
         ids = ids[::step, ::step]
         small = np.asarray(Image.fromarray(image).reduce(step))

@@ -21,8 +21,10 @@ from deepgbass import lock
 from deepgbass.data import dataset_info, shards, tfrecord
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.manifest import check_shards, count_statistics
+from deepgbass.data.pair import check_pair
+from deepgbass.data.parallel import parallel_map
 from deepgbass.data.source import Source
-from deepgbass.data.verify import check_pair, parallel_map, raise_problems
+from deepgbass.data.verify import raise_problems
 from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 from deepgbass.progress import console, track

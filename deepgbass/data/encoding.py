@@ -45,7 +45,7 @@ def storable_image(encoded: bytes) -> bytes:
     RGB and gray JPEGs and all PNGs are kept, unless their EXIF data turn
     them. Those, CMYK JPEGs, BMPs (TF DeepLab cannot read them) and WebPs
     become upright RGB PNGs. A damaged JPEG or PNG is kept, for
-    `verify.check_pair` to report.
+    `pair.check_pair` to report.
 
     Raises:
         UserError: It is empty, of another kind, or cannot be decoded; the
@@ -81,7 +81,7 @@ def storable_label(encoded: bytes) -> bytes:
 
     Of palette PNGs and BMPs the indices count. 16-bit gray PNGs are taken if
     their ids fit into 8 bits, lossless WebPs and BMPs if they are gray. Any
-    other PNG is kept, for `verify.check_pair` to judge.
+    other PNG is kept, for `pair.check_pair` to judge.
 
     Raises:
         UserError: It is empty, of another kind, cannot be decoded, or its
