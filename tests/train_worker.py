@@ -14,12 +14,9 @@ from tiny import tiny_config
 from deepgbass import experiment
 from deepgbass.errors import UserError
 from deepgbass.training.cluster import check_strategy
-from deepgbass.training.distribution import (
-    lost_workers_named,
-    make_strategy,
-    wait_for_all,
-)
+from deepgbass.training.distribution import make_strategy
 from deepgbass.training.loop import train
+from deepgbass.training.workers import lost_workers_named, wait_for_all
 
 
 def main(data_dir, workdir, steps):

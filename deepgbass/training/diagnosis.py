@@ -1,7 +1,7 @@
-"""Why a step is not finite: on which images, and where in it it began.
+"""Why a step is not finite: on which images, and where in it that began.
 
-if not guard.sound:                        # where the host logs or saves
-    raise broken_step(...)
+    if not guard.sound:                        # where the host logs or saves
+        raise broken_step(...)
 """
 
 import pathlib
