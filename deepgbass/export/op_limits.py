@@ -6,25 +6,18 @@ models before and after the compiler. [#n]: issues of google-coral/edgetpu.
 """
 
 from deepgbass.export.op_judgement import cpu, uncertain
+from deepgbass.export.op_limits_spatial import (
+    average_pool,
+    convolution,
+    fused_activation,
+    reduction,
+    resize,
+)
 
-# Largest resize known to be mapped, and smallest known to be refused. [#31]
-_RESIZE_MAPPED, _RESIZE_REFUSED = 128**2, 512**2
-# A mean over 64x128 positions was mapped, one over 256x128 was not. [#461]
-_POOLED_ROWS, _POOLED_COLUMNS = 64, 128
 # A "colossal" one failed [#253]; how much is too much is not known.
 _LARGE_RESHAPE = 2**20
 # 16,000 are documented, 16,384 were mapped. [data]
 _SOFTMAX = 16384
-_DILATION = 2
-
-
-def _fused(context):
-    if context.op.options.get("FusedActivationFunction", 0):
-        return cpu(
-            "it has a fused activation",  # [doc]
-            remedy="keep the activation a layer of its own",
-        )
-    return None
 
 
 def _broadcast(context):
@@ -62,85 +55,10 @@ def _trimmed(shape):
     return shape
 
 
-def _convolution(context):
-    options = context.op.options
-    rows = options.get("DilationHFactor", 1)
-    columns = options.get("DilationWFactor", 1)
-    if rows != columns:  # [doc]
-        return cpu(f"dilations {rows} and {columns} differ")
-    source, weights = context.input(0), context.input(1)
-    known = context.op.name == "CONV_2D" and source and weights
-    if known and source.shape[-1:] != weights.shape[-1:]:
-        return cpu("a grouped convolution")
-    if rows > _DILATION:  # 2 is mapped [data]
-        return uncertain(
-            f"dilation {rows}; {_DILATION} is the largest known to be mapped"
-        )
-    return None
-
-
-def _average_pool(context):
-    options = context.op.options
-    rows = options.get("FilterHeight", 1)
-    columns = options.get("FilterWidth", 1)
-    fused = _fused(context)
-    if fused:
-        return fused
-    if rows > _POOLED_ROWS or columns > _POOLED_COLUMNS:  # [#183, #461]
-        return _large_pool(rows, columns)
-    # No mapped one is padded. [data]
-    if options.get("Padding", 1) == 0 and _is_padded(context, rows, columns):
-        return uncertain(
-            "it pads its input, as none that is known to be mapped",
-            "a depthwise convolution with a constant kernel",
-        )
-    return None
-
-
-def _is_padded(context, rows, columns):
-    _, *before, _ = context.data[0].shape
-    _, *after, _ = context.outputs[0].shape
-    strides = [context.op.options.get(f"Stride{k}", 1) for k in "HW"]
-    return any(
-        (b - 1) * stride + window > a
-        for a, b, stride, window in zip(
-            before, after, strides, (rows, columns), strict=True
-        )
-    )
-
-
-def _large_pool(rows, columns):
-    return uncertain(
-        f"it averages over {rows}x{columns} positions;"
-        f" {_POOLED_ROWS}x{_POOLED_COLUMNS} was mapped, 256x128 was not",
-        "pool in two steps",
-    )
-
-
-def _reduction(context):
-    source, axes = context.input(0), context.ints(1)
-    rank = len(source.shape)
-    axes = range(rank) if axes is None else {a % max(rank, 1) for a in axes}
-    if rank > 1 and 0 in axes:  # [doc]
-        return cpu("it reduces the batch")
-    if context.op.name != "MEAN" or rank != 4:
-        return None
-    if 3 in axes and source.shape[3] % 4:  # [doc]
-        return cpu(
-            f"it averages {source.shape[3]} channels",
-            remedy="a multiple of 4 channels",
-        )
-    rows = source.shape[1] if 1 in axes else 1
-    columns = source.shape[2] if 2 in axes else 1
-    if rows > _POOLED_ROWS or columns > _POOLED_COLUMNS:  # [#461]
-        return _large_pool(rows, columns)
-    return None
-
-
 def _concatenation(context):
     constants = [t for t in context.data if t.constant]
     if not constants:
-        return _fused(context)
+        return fused_activation(context)
     # [doc] zeros alone: as real numbers, PoseNet's are stored otherwise.
     stored = [(t.values(), t.zero_point) for t in constants]
     zeros = all(
@@ -152,7 +70,7 @@ def _concatenation(context):
             "it joins constants, and not just one other tensor with zeros",
             remedy="join zeros alone, two tensors at a time",
         )
-    return _fused(context)
+    return fused_activation(context)
 
 
 def _fully_connected(context):
@@ -212,36 +130,6 @@ def _reshape(context):
     )
 
 
-def _resize(context):
-    _, *before, _ = context.data[0].shape
-    _, *after, _ = context.outputs[0].shape
-    text = f"{before[0]}x{before[1]} to {after[0]}x{after[1]}"
-    pairs = list(zip(before, after, strict=True))
-    factor = max(b / max(a, 1) for a, b in pairs)
-    positions = after[0] * after[1]
-    broadcast = "broadcast a 1x1 tensor by ADD instead of resizing it"
-    steps = "steps of x2, or end the graph here and resize on the host"
-    if before == [1, 1] and after != [1, 1]:  # [data]
-        return cpu(f"it resizes {text}", remedy=broadcast)
-    if factor >= 15:  # 33 to 513 [data]
-        return cpu(f"it resizes {text}", remedy=steps)
-    if positions >= _RESIZE_REFUSED:  # [#31]
-        return cpu(f"it resizes {text}, too large an output", remedy=steps)
-    # x1 and x2 are mapped [data]; x4 was, with wrong numbers [#377].
-    aligned = context.op.options.get("AlignCorners", False)
-    if not all(b in (a, 2 * a - bool(aligned)) for a, b in pairs):
-        return uncertain(
-            f"it resizes {text}; x1 and x2 are known to be mapped", steps
-        )
-    if positions > _RESIZE_MAPPED:
-        return uncertain(
-            f"it resizes {text}; outputs of 128x128 were mapped, of 512x512"
-            " not, and nothing is known in between",
-            "resize before the sizes grow, or on the host",
-        )
-    return None
-
-
 def _split(context):
     axis = (context.ints(0) or [0])[0]
     if axis % max(len(context.data[0].shape), 1) == 0:
@@ -287,21 +175,21 @@ def _unknown(reason, remedy=""):
 LIMITS = {
     **dict.fromkeys(("ADD", "SUB", "MUL"), _broadcast),
     **dict.fromkeys(("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"), _broadcast),
-    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _convolution),
-    "AVERAGE_POOL_2D": _average_pool,
-    "MAX_POOL_2D": _fused,
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), convolution),
+    "AVERAGE_POOL_2D": average_pool,
+    "MAX_POOL_2D": fused_activation,
     "CONCATENATION": _concatenation,
     "FULLY_CONNECTED": _fully_connected,
     **dict.fromkeys(("L2_NORMALIZATION", "LOGISTIC", "TANH"), None),
     **dict.fromkeys(("RELU", "RELU6", "RELU_N1_TO_1"), None),
     **dict.fromkeys(("EXPAND_DIMS", "QUANTIZE", "SLICE"), None),
     **dict.fromkeys(("SPACE_TO_DEPTH", "UNIDIRECTIONAL_SEQUENCE_LSTM"), None),
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), reduction),
     "PACK": _pack,
     "PAD": _pad,
     "PRELU": _prelu,
     "RESHAPE": _reshape,
-    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _resize),
+    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), resize),
     "RSQRT": _unknown("no log shows one mapped"),
     "SOFTMAX": _softmax,
     "SPLIT": _split,
