@@ -1,6 +1,8 @@
 """Why a step is not finite: on which images, and where in it that began.
 
-    if not guard.sound:                        # where the host logs or saves
+Where the host logs or saves, should a `Guard` have stopped the updates:
+
+    if not guard.sound:
         raise broken_step(...)
 """
 
