@@ -22,7 +22,6 @@ from deepgbass.training.optimization import (
     make_optimizer,
     weight_penalty,
 )
-from deepgbass.training.train_step import check_batch
 
 
 def weights_near(model, other, atol=1e-6):
@@ -272,10 +271,3 @@ def test_what_is_copied_to_all_workers_is_what_is_saved(tmp_path, precision):
     assert len({id(v) for v in step.variables()}) == len(saved)
     scales = [v for v in step.variables() if "loss_scale" in v.name]
     assert bool(scales) == (precision == "mixed_float16")
-
-
-def test_a_batch_that_does_not_divide_is_refused():
-    config = small_config(accumulate=4)
-    check_batch(IgnoreCrossentropy(), config, 1)
-    with pytest.raises(UserError, match="a multiple of 8: 2 devices"):
-        check_batch(IgnoreCrossentropy(), config, 2)

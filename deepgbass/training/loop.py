@@ -21,10 +21,11 @@ from deepgbass.training.batch_norm import batch_norm_warning
 from deepgbass.training.determinism import make_deterministic
 from deepgbass.training.diagnosis import broken_step, step_images
 from deepgbass.training.distribution import distributed_batches
+from deepgbass.training.micro_batches import check_batch
 from deepgbass.training.monitor import Monitor
 from deepgbass.training.parts import freeze, rate_factors
 from deepgbass.training.precision import network_precision
-from deepgbass.training.train_step import TrainStep, check_batch
+from deepgbass.training.train_step import TrainStep
 from deepgbass.training.workers import (
     chief_first,
     chief_value,

@@ -10,7 +10,6 @@ import functools
 
 import tensorflow as tf
 
-from deepgbass.errors import UserError
 from deepgbass.layers.dropout import DropoutSeed
 from deepgbass.training.averaging import WeightAverage
 from deepgbass.training.batch_norm import (
@@ -20,6 +19,11 @@ from deepgbass.training.batch_norm import (
     synchronize_batch_norm,
 )
 from deepgbass.training.guard import Guard
+from deepgbass.training.micro_batches import (
+    MicroBatches,
+    check_batch,
+    sums_of_a_replica,
+)
 from deepgbass.training.optimization import (
     decayed_kernels,
     make_optimizer,
@@ -70,16 +74,15 @@ class TrainStep:
 
     def __init__(self, model, loss, config, strategy=None):
         self._strategy = strategy or tf.distribute.get_strategy()
-        self._replicas = self._strategy.num_replicas_in_sync
-        self._accumulate = config.accumulate
-        check_batch(loss, config, self._replicas)
+        replicas = self._strategy.num_replicas_in_sync
+        check_batch(loss, config, replicas)
         self._model, self._loss, self._config = model, loss, config
-        self._images = config.batch_size // self._replicas // self._accumulate
+        self._batch = MicroBatches(self._strategy, config)
         factors = rate_factors(model, config.multipliers())
         freeze(model, config.freeze)
         if config.freeze_batch_norm:
             freeze_batch_norm(model)
-        elif self._replicas > 1:
+        elif replicas > 1:
             synchronize_batch_norm(model)
         self.dropout = DropoutSeed(model)
         self._network = (
@@ -99,9 +102,9 @@ class TrainStep:
             self.average = None
             if config.ema_decay is not None:
                 self.average = WeightAverage(model, config.ema_decay)
-            if self._accumulate > 1:
+            if config.accumulate > 1:
                 shapes = [v.shape for v in model.trainable_variables]
-                self._sums = _sums_of_a_replica([*shapes, len(loss.parts)])
+                self._sums = sums_of_a_replica([*shapes, len(loss.parts)])
         self._compiled = tf.function(self._run, autograph=False)
 
     def trackables(self):
@@ -142,12 +145,12 @@ class TrainStep:
 
     def _run(self, images, labels):
         run = self._strategy.run
-        if self._accumulate == 1:
+        if self._batch.accumulate == 1:
             parts, gradients = run(self._at_once, (images, labels))
         else:
             counts = self._batch_counts(images, labels)
-            with averaging_over(self._model, self._accumulate):
-                self._for_each_micro_batch(
+            with averaging_over(self._model, self._batch.accumulate):
+                self._batch.for_each(
                     lambda i: self._add_all(images, labels, i, counts)
                 )
             parts, gradients = run(self._take_sums)
@@ -170,8 +173,9 @@ class TrainStep:
         return parts
 
     def _at_once(self, images, labels):
+        several = self._batch.replicas > 1
         parts, gradients = self._gradients(
-            images, labels, 0, self._reduce if self._replicas > 1 else None
+            images, labels, 0, self._batch.all_reduce if several else None
         )
         return self._finish(gradients, tf.stack(list(parts.values())))
 
@@ -181,7 +185,7 @@ class TrainStep:
 
     def _add(self, images, labels, i, counts):
         parts, gradients = self._gradients(
-            *self._micro_batch(images, labels, i), i, lambda _: counts
+            *self._batch.take(images, labels, i), i, lambda _: counts
         )
         found = [*gradients, tf.stack(list(parts.values()))]
         for total, value in zip(self._sums, found, strict=True):
@@ -198,7 +202,9 @@ class TrainStep:
         """Share of the loss's components and gradients, of a micro-batch."""
         config, seed = self._config, self._seed(i)
         # The penalty is no sum over images: each share has a part of it.
-        decay = config.weight_decay / (self._replicas * self._accumulate)
+        decay = config.weight_decay / (
+            self._batch.replicas * self._batch.accumulate
+        )
         with self.dropout.of(seed):
             with tf.GradientTape() as tape:
                 logits = self._network(images)
@@ -219,7 +225,7 @@ class TrainStep:
 
     def _finish(self, gradients, parts):
         """Sums over replicas, and clips: what is to be applied."""
-        gradients, parts = self._reduce((gradients, parts))
+        gradients, parts = self._batch.all_reduce((gradients, parts))
         parts = dict(zip(self._loss.parts, tf.unstack(parts), strict=True))
         if self._scales_loss:
             parts["loss_scale"] = self.optimizer.loss_scale
@@ -244,89 +250,23 @@ class TrainStep:
 
     def _batch_counts(self, images, labels):
         """What the loss divides by, over all replicas and micro-batches."""
-        run = self._strategy.run
-
-        def total(counts):
-            return self._strategy.reduce(
-                tf.distribute.ReduceOp.SUM, counts, axis=None
-            )
-
+        run, total = self._strategy.run, self._batch.total
         if not self._loss.counts_need_logits:
             return total(run(self._loss.counts, (labels,)))
 
         def count(images, labels, i):
-            images, labels = self._micro_batch(images, labels, i)
+            images, labels = self._batch.take(images, labels, i)
             seed = self._seed(i)
             with self.dropout.of(seed), self._statistics.held():
                 logits = self._model(images, training=True)
             return self._loss.counts(labels, logits, seed=seed)
 
-        counts = self._for_each_micro_batch(
+        counts = self._batch.for_each(
             lambda i: total(run(count, (images, labels, i)))
         )
         return tf.reduce_sum(counts, axis=0)
 
-    def _for_each_micro_batch(self, function):
-        """Stacked results, float32, of one micro-batch after the other."""
-        # Outside of the replicas, since they cannot meet within a loop.
-        return tf.map_fn(
-            function,
-            tf.range(self._accumulate),
-            fn_output_signature=tf.float32,
-            parallel_iterations=1,
-        )
-
-    def _micro_batch(self, images, labels, i):
-        begin, count = i * self._images, self._images
-        return tuple(
-            tf.slice(
-                x,
-                [begin, *[0] * (x.shape.rank - 1)],
-                [count, *[-1] * (x.shape.rank - 1)],
-            )
-            for x in (images, labels)
-        )
-
     def _seed(self, i):
         """Run, step, and place of a micro-batch's first image."""
-        context = tf.distribute.get_replica_context()
-        replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
-        number = replica * self._accumulate + tf.cast(i, tf.int64)
-        return tf.stack([self._config.seed, self.step, number * self._images])
-
-    def _reduce(self, values):
-        """Sums over the replicas, within one."""
-        if self._replicas == 1:
-            return values
-        context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
-
-
-def _sums_of_a_replica(shapes):
-    """Variables of zeros, in which each replica adds up what is its own."""
-    return [
-        tf.Variable(
-            tf.zeros(shape),
-            trainable=False,
-            synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.SUM,
-        )
-        for shape in shapes
-    ]
-
-
-def check_batch(loss, config, replicas):
-    """Makes sure that a batch can be computed in the parts asked for.
-
-    Raises:
-        UserError: it does not divide, or the loss cannot be divided.
-    """
-    parts = replicas * config.accumulate
-    if config.batch_size % parts:
-        raise UserError(
-            f"train.batch_size is {config.batch_size}; it must be a multiple "
-            f"of {parts}: {replicas} devices, each with train.accumulate = "
-            f"{config.accumulate} micro-batches"
-        )
-    if parts > 1:
-        loss.require_divisible()
+        first = self._batch.first_image(i)
+        return tf.stack([self._config.seed, self.step, first])
