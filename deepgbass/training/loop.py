@@ -8,7 +8,6 @@ chief, keeps the files and evaluates; the others only compute.
 import contextlib
 import pathlib
 import signal
-import threading
 
 import tensorflow as tf
 
@@ -25,6 +24,7 @@ from deepgbass.training.micro_batches import check_batch
 from deepgbass.training.monitor import Monitor
 from deepgbass.training.parts import freeze, rate_factors
 from deepgbass.training.precision import network_precision
+from deepgbass.training.stop_requests import StopRequests
 from deepgbass.training.train_step import TrainStep
 from deepgbass.training.workers import (
     chief_first,
@@ -178,7 +178,7 @@ class _Loop:
         )
         first = self.step
         evaluates = self._evaluations(meter)
-        with _StopRequests() as stop, self.monitor or contextlib.nullcontext():
+        with StopRequests() as stop, self.monitor or contextlib.nullcontext():
             if first in evaluates and self.checkpoints.newest.scores is None:
                 self._evaluate(first, meter)
             steps = range(first + 1, train.steps + 1)
@@ -276,27 +276,3 @@ class _Loop:
             f"{', '.join(names)}; "
             f"{kept}--strategy=one continues and names the first layer"
         )
-
-
-class _StopRequests:
-    """Turns SIGTERM and Ctrl-C into a flag that the loop reads each step."""
-
-    def __init__(self):
-        self.requested = 0
-        self._previous = {}
-
-    def _handle(self, signum, frame):
-        if self.requested:
-            raise KeyboardInterrupt  # asked twice: at once, then
-        self.requested = signum
-
-    def __enter__(self):
-        # Python lets only the main thread handle signals.
-        if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGTERM, signal.SIGINT):
-                self._previous[signum] = signal.signal(signum, self._handle)
-        return self
-
-    def __exit__(self, *_):
-        for signum, handler in self._previous.items():
-            signal.signal(signum, handler)
