@@ -69,10 +69,8 @@ def test_one_training_serves_dgd_and_dgd_64_on_camvid():
     assert TABLES["camvid"].keys.count(keys["DGD-64"]) == 1
 
 
-def test_the_ends_of_the_ladder_have_three_seeds():
-    seeds = {row.name: row.seeds for row in TABLES["camvid"].rows}
-    assert seeds["MNEdge DeepLab"] == seeds["+DGD+SBL+SBL-WCE"] == (0, 1, 2)
-    assert seeds["+DGD"] == (0,)
+def test_every_row_of_camvid_has_three_seeds():
+    assert {row.seeds for row in TABLES["camvid"].rows} == {(0, 1, 2)}
 
 
 @pytest.mark.parametrize("data", ["cityscapes", "ade20k32"])

@@ -104,7 +104,7 @@ def _rows_told(table):
         )
     missing = [
         f"{row['name']} with {', '.join(map(str, row['missing_seeds']))}"
-        for row in rows
+        for row in first.values()
         if row["missing_seeds"]
     ]
     if missing:

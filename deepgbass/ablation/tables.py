@@ -65,8 +65,9 @@ _LADDER = (
     ("+DGD+SBL", "dgd_sbl", (_DGD, _SBL)),
     ("+DGD+SBL+SBL-WCE", "full", (_DGD, "loss.name=sbal")),
 )
-# Of the ends of the ladder, whose distance is the result.
-_SEEDS = {"baseline": (0, 1, 2), "full": (0, 1, 2)}
+# A short training's chance is larger than what some rows lie apart:
+# docs/where-the-paper-is-silent.md.
+_SEEDS = (0, 1, 2)
 
 
 def _ladder(data):
@@ -89,7 +90,7 @@ def _camvid_ladder():
                 *[_64] * (_DGD in words),
                 *[KEEPS_CE] * ("loss.name=sbal" in words),
             ),
-            seeds=_SEEDS.get(key, (0,)),
+            seeds=_SEEDS,
             is_full=key == "full",
         )
         for name, key, words in _LADDER
@@ -137,9 +138,9 @@ TABLES = {
     "camvid": TableSpec(
         (
             *_camvid_ladder(),
-            Row("DLv3D-64", "dlv3d_64", (_DLV3P, _64, _CE)),
+            Row("DLv3D-64", "dlv3d_64", (_DLV3P, _64, _CE), seeds=_SEEDS),
             # The training of +DGD, which has 64 channels here.
-            Row("DGD-64", "dgd", (_DGD, _CE, _64)),
+            Row("DGD-64", "dgd", (_DGD, _CE, _64), seeds=_SEEDS),
         ),
         "camvid",
         quantizations=("int8", "float"),
