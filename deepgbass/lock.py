@@ -12,7 +12,7 @@ FILE_NAME = "lock"
 
 
 @contextlib.contextmanager
-def locked_folder(path, what):
+def locked_folder(path, what, wait=False):
     """Makes a folder and holds it alone; removes it afterwards if empty.
 
     The kernel drops the lock when its holder dies, however it dies.
@@ -20,15 +20,17 @@ def locked_folder(path, what):
     Args:
         path: Folder for the work of one process; its parent exists.
         what: What writes to the parent, such as "conversion".
+        wait: Whether to wait for another process that holds it, where that
+            is a matter of moments, instead of refusing.
 
     Yields:
         pathlib.Path of the folder.
 
     Raises:
-        UserError: Another process holds it.
+        UserError: Another process holds it, and `wait` is false.
     """
     folder = pathlib.Path(path)
-    handle = _acquire(folder, what)
+    handle = _acquire(folder, what, wait)
     try:
         yield folder
     finally:
@@ -39,7 +41,8 @@ def locked_folder(path, what):
         os.close(handle)
 
 
-def _acquire(folder, what):
+def _acquire(folder, what, wait):
+    how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     while True:
         folder.mkdir(exist_ok=True)
         try:
@@ -48,7 +51,7 @@ def _acquire(folder, what):
             # The last holder removed the folder just now.
             continue
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, how)
             if _is_file(handle, folder / FILE_NAME):
                 return handle
         except BlockingIOError as error:

@@ -41,13 +41,13 @@ def test_rows_without_their_networks_are_left_out_of_the_report(
         "camvid", row_configs("camvid"), tmp_path, "data", None, "the command"
     )
     printed = capsys.readouterr().out
-    assert "The report is without +DGD, seed 0" in printed
+    assert "+DGD, seed 0 cannot be shown: " in printed
     assert "Report:" not in printed
     assert (tmp_path / "table.json").exists()
 
 
 def test_the_report_shows_the_first_seed_whose_network_is_there(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, capsys
 ):
     for seed in (0, 1, 2):
         write_trial(tmp_path, "dgd", seed, {"float": (0.5, 0.4)})
@@ -58,7 +58,7 @@ def test_the_report_shows_the_first_seed_whose_network_is_there(
 
     shown = []
     monkeypatch.setattr("deepgbass.experiment.open_split", lambda *_: None)
-    monkeypatch.setattr("deepgbass.predictors.load_predictor", load)
+    monkeypatch.setattr("deepgbass.ablation.networks.load_predictor", load)
     monkeypatch.setattr(
         "deepgbass.reports.run_report.report_runs",
         lambda path, title, runs, dataset: shown.extend(runs),
@@ -67,6 +67,7 @@ def test_the_report_shows_the_first_seed_whose_network_is_there(
         "camvid", row_configs("camvid"), tmp_path, "data", None, "the command"
     )
     assert [run.name for run in shown] == ["+DGD, seed 1"]
+    assert "seed 0 cannot be shown: no checkpoint" in capsys.readouterr().out
 
 
 def test_a_report_of_networks_that_are_gone_stays_and_is_told(

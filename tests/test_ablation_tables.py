@@ -131,9 +131,11 @@ def test_the_study_changes_one_thing_at_a_time():
                 }
                 for train in (first.train, config.train)
             ]
-            assert rates[0].pop("backbone") == pytest.approx(0.0006)
+            backbone = rates[0].pop("backbone")
+            assert backbone == pytest.approx(0.0006)
             assert rates[1] == pytest.approx(rates[0])
-            assert fields.pop() == "train.rate_multipliers"
+            assert "train.rate_multipliers" in fields
+            fields.remove("train.rate_multipliers")
         assert len(fields) == 1, (key, fields)
         changed |= set(fields)
     assert {"wce_weight", "sbl_weight", "threshold", "normalizer", "noise"} <= {

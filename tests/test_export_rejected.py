@@ -12,6 +12,7 @@ from deepgbass.export import exporter
 from deepgbass.export.description import read_description
 from deepgbass.export.fidelity import FidelityReport
 from deepgbass.export.gates import FidelityError, Gates
+from deepgbass.export.output_folder import SUFFIXES
 
 pytestmark = pytest.mark.slow
 
@@ -120,9 +121,11 @@ def test_a_model_that_came_in_the_meantime_is_not_joined(
         (tmp_path / "out" / "model_float.tflite").write_text("another's")
 
     monkeypatch.setattr(exporter, "_write_reports", meanwhile)
-    with pytest.raises(UserError, match="holds another model"):
+    with pytest.raises(UserError, match="another model .*kept in .*rejected"):
         run_export(0.1)
-    assert set(contents(tmp_path / "out")) == {"model_float.tflite"}
+    found = contents(tmp_path / "out")
+    assert found.pop("model_float.tflite") == b"another's"
+    assert set(found) == {f"rejected/model_int8{suffix}" for suffix in SUFFIXES}
 
 
 def test_the_first_export_may_be_rejected_too(run_export, tmp_path):

@@ -102,17 +102,31 @@ def test_a_missing_row_or_table_is_named(ladder):
         command.main(["figures"])
 
 
-def test_a_training_of_two_rows_is_compared_once(ladder):
-    write_trial(ladder, "dgd", 0, {"float": (0.5, 0.4)})
+def test_each_row_is_compared_by_its_first_network_that_is_there(
+    ladder, monkeypatch
+):
+    for seed in (0, 1):
+        write_trial(ladder, "dgd", seed, {"float": (0.5, 0.4)})
     table = write_table(ladder)
-    for row in table["rows"]:
-        folder = ladder / row["key"] / f"seed{row['seeds'][0]}"
-        (folder / "checkpoints").mkdir(exist_ok=True)
-    folders = command._folders(table, ladder)
-    assert list(folders) == ["MNEdge DeepLab", "+DGD", "+DGD+SBL+SBL-WCE"]
-    (ladder / "full" / "seed0" / "checkpoints").rmdir()
-    with pytest.raises(UserError, match="no checkpoints in .*full"):
-        command._folders(table, ladder)
+    gone = {("dgd", "seed0")}
+
+    def load(folder):
+        if (folder.parent.name, folder.name) in gone:
+            raise UserError("no checkpoint")
+        return str(folder)
+
+    monkeypatch.setattr("deepgbass.ablation.networks.load_predictor", load)
+    networks = command._networks(table, ladder)
+    # Once each, though DGD-64 is the training of +DGD.
+    assert {name: one.seed for name, one in networks.items()} == {
+        "MNEdge DeepLab": 0,
+        "+DGD": 1,
+        "+DGD+SBL+SBL-WCE": 0,
+    }
+    assert networks["+DGD"].predictor == str(ladder / "dgd" / "seed1")
+    gone |= {("full", f"seed{seed}") for seed in range(3)}
+    with pytest.raises(UserError, match=r"no network of \+DGD\+SBL\+SBL-WCE"):
+        command._networks(table, ladder)
 
 
 @pytest.mark.parametrize("names", [[], ["pole", "unicorn"]])

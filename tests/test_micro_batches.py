@@ -1,4 +1,7 @@
-"""The parts of a batch: all of its images, once each, in order."""
+"""The parts of a batch: all of its images, once each, in order.
+
+Of one replica; tests/test_replicas.py holds two to the same results.
+"""
 
 import numpy as np
 import pytest

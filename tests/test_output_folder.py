@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import pytest
 from tiny import SIZE, tiny_config
@@ -15,10 +16,14 @@ from deepgbass.export.output_folder import (
     publish,
     refuse_other_model,
 )
+from deepgbass.lock import locked_folder
 
 CONFIG = tiny_config()
 NAMES = ("road", "car")
 NAME = "model_int8.tflite"
+
+
+SAME = (CONFIG, NAMES, SIZE, "logits", "int8")
 
 
 def write_export(folder, content="new", config=CONFIG):
@@ -38,16 +43,15 @@ def write_export(folder, content="new", config=CONFIG):
 
 
 def test_an_earlier_export_may_be_replaced_and_no_other(tmp_path):
-    same = (CONFIG, NAMES, SIZE, "logits", "int8")
-    refuse_other_model(tmp_path / "absent", *same)
+    refuse_other_model(tmp_path / "absent", *SAME)
     folder = write_export(tmp_path / "out")
     # What the compiler made of it belongs to it, and so does what failed.
     (folder / "model_int8_edgetpu.tflite").write_text("compiled")
     write_export(folder / REJECTED, config=tiny_config(seed=5))
-    refuse_other_model(folder, *same)
+    refuse_other_model(folder, *SAME)
     # What decides no weights may have changed since.
     calm = tiny_config(log_every=7)
-    refuse_other_model(folder, calm, *same[1:])
+    refuse_other_model(folder, calm, *SAME[1:])
     others = {
         "configuration": tiny_config(seed=5),
         "classes": ("road", "tree"),
@@ -56,7 +60,7 @@ def test_an_earlier_export_may_be_replaced_and_no_other(tmp_path):
         "input_type": "uint8",
     }
     for place, (name, other) in enumerate(others.items()):
-        wanted = (*same[:place], other, *same[place + 1 :])
+        wanted = (*SAME[:place], other, *SAME[place + 1 :])
         with pytest.raises(
             UserError, match=f"another model .{NAME}; other: {name}.;"
         ):
@@ -69,7 +73,7 @@ def test_the_type_of_an_input_without_a_scale_is_not_asked_for(tmp_path):
     description = json.loads(path.read_text())
     description["input"].update(dtype="float32", scale=0.0)
     path.write_text(json.dumps(description))
-    refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits", "int8")
+    refuse_other_model(folder, *SAME)
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"config": 3}'])
@@ -80,7 +84,7 @@ def test_a_model_of_which_nobody_knows_is_not_replaced(tmp_path, text):
     if text:
         description.write_text(text)
     with pytest.raises(UserError, match="choose another folder or remove it"):
-        refuse_other_model(folder, CONFIG, NAMES, SIZE, "logits", "int8")
+        refuse_other_model(folder, *SAME)
 
 
 def test_the_model_comes_last(tmp_path, monkeypatch):
@@ -93,10 +97,36 @@ def test_the_model_comes_last(tmp_path, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", note)
-    publish(made, folder)
+    folder.mkdir()
+    publish(made, folder, *SAME)
     assert moved[-1] == ".tflite" and set(moved[:-1]) == {".json"}
     assert not any(made.iterdir())
     assert len(list(folder.iterdir())) == len(SUFFIXES)
+
+
+def test_another_model_in_the_meantime_sends_the_export_aside(tmp_path):
+    folder = write_export(tmp_path / "out", config=tiny_config(seed=5))
+    before = (folder / NAME).with_suffix(".json").read_text()
+    made = write_export(tmp_path / "made")
+    with pytest.raises(UserError, match="holds another .* is kept in .*out/re"):
+        publish(made, folder, *SAME)
+    assert (folder / NAME).with_suffix(".json").read_text() == before
+    assert len(list((folder / REJECTED).iterdir())) == len(SUFFIXES)
+    assert not any(made.iterdir())
+
+
+def test_two_exports_end_one_after_the_other(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    made = write_export(tmp_path / "made")
+    thread = threading.Thread(target=publish, args=(made, folder, *SAME))
+    with locked_folder(folder / ".publish", "export"):
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive() and not (folder / NAME).exists()
+    thread.join()
+    assert [path.name for path in folder.glob("*.tflite")] == [NAME]
+    assert not (folder / ".publish").exists()
 
 
 def test_a_rejected_export_goes_once_one_has_passed(tmp_path):
@@ -117,9 +147,7 @@ def test_a_rejected_export_goes_once_one_has_passed(tmp_path):
 def test_a_file_in_the_folder_s_place_is_named(tmp_path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(UserError, match="out is a file"):
-        refuse_other_model(
-            tmp_path / "out", CONFIG, NAMES, SIZE, "logits", "int8"
-        )
+        refuse_other_model(tmp_path / "out", *SAME)
 
 
 def test_an_export_clears_what_killed_ones_left(tmp_path):

@@ -1,5 +1,7 @@
 """Tables and reports of runs."""
 
+import re
+
 import pytest
 from tiny import SIZE, tiny_config, write_tiny
 
@@ -106,6 +108,12 @@ def test_report_of_two_runs_shows_both(dataset, tmp_path):
         assert text in page
     for name in dataset.info.class_names:
         assert name in page
+    # mIoU and mBF have their highest values in bold.
+    table = page.split("<h3>Metrics</h3>")[1].split("</table>")[0]
+    bold = re.findall(r'class="number best">([\d.]+)<', table)
+    for key in ("miou", "mbf"):
+        best = max(run.metrics["float"][key] for run in runs)
+        assert f"{best:.3f}" in bold
 
 
 @pytest.mark.slow

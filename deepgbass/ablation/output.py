@@ -15,7 +15,6 @@ from deepgbass.ablation.summary import (
 from deepgbass.ablation.tables import TABLES
 from deepgbass.ablation.trial import FILE_NAME
 from deepgbass.commands import cli
-from deepgbass.errors import UserError
 from deepgbass.files import atomic_path, write_atomic
 from deepgbass.progress import console
 from deepgbass.versions import versions
@@ -67,7 +66,7 @@ def save_table(name, configs, workdir, results, command):
 def finish_table(name, configs, workdir, data_dir, results, command):
     """Times the models, saves and prints the table, writes report.html.
 
-    The report is of the networks whose checkpoints are there.
+    The report is of each row's first seed whose network is there.
 
     Args:
         data_dir: folder of records, for the report's pictures.
@@ -105,29 +104,30 @@ def _report(table, configs, found, workdir, data_dir):
         Its path; None, and no page, if no network is there.
     """
     cli.import_tensorflow()
+    from deepgbass.ablation.networks import first_network
     from deepgbass.experiment import open_split
-    from deepgbass.predictors import load_predictor
     from deepgbass.reports.run_report import Run, report_runs
 
-    path, rows = workdir / "report.html", TABLES[table].rows
+    path = workdir / "report.html"
+    rows = {}
+    for row in TABLES[table].rows:
+        rows.setdefault(row.key, row)  # Two rows may share a training.
     config = next(iter(configs.values()))
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
-    runs, seen = [], set()
+    runs = []
     # The page looks closest at its last network: the whole method.
-    for row in sorted(rows, key=lambda row: row.is_full):
-        if row.key in seen:
-            continue
-        seen.add(row.key)
-        for seed, result in found[row.key].items():
-            folder = trial_folder(workdir, row.key, seed)
-            name = f"{row.name}, seed {seed}"
-            try:
-                predictor = load_predictor(folder)
-            except UserError as error:  # Measured once, its checkpoint gone.
-                console.print(f"The report is without {name}: {error}")
-                continue
-            runs.append(Run(name, folder, predictor, result.metrics))
-            break
+    for row in sorted(rows.values(), key=lambda row: row.is_full):
+        results = found[row.key]
+        network = first_network(workdir, row.name, row.key, results)
+        if network:
+            runs.append(
+                Run(
+                    f"{row.name}, seed {network.seed}",
+                    network.folder,
+                    network.predictor,
+                    results[network.seed].metrics,
+                )
+            )
     if runs:
         report_runs(path, f"Ablation: {table}", runs, dataset)
     elif path.exists():

@@ -11,8 +11,8 @@ from deepgbass.ablation.schedule import trial_folder
 from deepgbass.ablation.trial import read_result
 from deepgbass.configs import differences
 from deepgbass.errors import UserError
+from deepgbass.metrics.labels import METRIC_LABELS
 
-METRICS = ("miou", "mbf", "mbf_3px", "mbf_1px", "pixel_accuracy")
 # Which conditions of a measurement a table keeps: see `run_tables.conditions`.
 _CONDITIONS = (
     "dataset",
@@ -90,9 +90,10 @@ def summarize(spec, trials, latency=None):
         both rows have, and `mean`, `std`, `values` (None for the first row
         and where no seed is in both); `paper` (see `paper.of_row`);
         `parameters`, `gflops`; `forms`: form ("float", "int8", "qat_int8",
-        "float_tflite") -> `seeds`, each of `METRICS` as `mean`, `std` (None
-        for one seed) and `values` by seed, and `bands`, a list of `width` and
-        so `miou` and `pixel_accuracy`; `latency_ms`: form -> milliseconds.
+        "float_tflite") -> `seeds`, each of `METRIC_LABELS` as `mean`, `std`
+        (None for one seed) and `values` by seed, and `bands`, a list of
+        `width` and so `miou` and `pixel_accuracy`; `latency_ms`: form ->
+        milliseconds.
     """
     rows = []
     for row in spec.rows:
@@ -180,7 +181,10 @@ def _form(form, results):
     bands = zip(*(m["bands"] for m in metrics), strict=True)
     return {
         "seeds": list(found),
-        **{name: _statistics([m[name] for m in metrics]) for name in METRICS},
+        **{
+            name: _statistics([m[name] for m in metrics])
+            for name in METRIC_LABELS
+        },
         "bands": [
             {
                 "width": of_seeds[0]["width"],

@@ -31,12 +31,12 @@ from deepgbass.export.graph import (
     scale_bytes,
 )
 from deepgbass.export.output_folder import (
-    REJECTED,
     SUFFIXES,
     discard_rejected,
     exporting,
     publish,
     refuse_other_model,
+    reject,
 )
 from deepgbass.export.preflight import preflight
 from deepgbass.export.preflight_report import PreflightReport
@@ -263,15 +263,12 @@ def export(
             try:
                 (gates or Gates()).check(fidelity)
             except FidelityError as error:
-                rejected = output_dir / REJECTED
-                publish(folder, rejected)
+                rejected = reject(folder, output_dir)
                 raise RejectedExport(
                     f"{error} (it is kept in {rejected}, not exported)",
                     dataclasses.replace(result, path=rejected / path.name),
                 ) from None
-            # Again: another export may have ended here in the meantime.
-            refuse_other_model(output_dir, *identity)
-            publish(folder, output_dir)
+            publish(folder, output_dir, *identity)
         discard_rejected(path)
     return result
 

@@ -4,7 +4,7 @@ Each function is a limit as `op_limits` tells, for its table; what [doc],
 [data] and [#n] stand for is said there.
 """
 
-from deepgbass.export.op_judgement import cpu, uncertain
+from deepgbass.export.op_judgement import cpu, fused_activation, uncertain
 
 # Largest resize known to be mapped, and smallest known to be refused. [#31]
 _RESIZE_MAPPED, _RESIZE_REFUSED = 128**2, 512**2
@@ -13,18 +13,8 @@ _POOLED_ROWS, _POOLED_COLUMNS = 64, 128
 _DILATION = 2
 
 
-def fused_activation(context):
-    """Pools, and concatenations too."""
-    if context.op.options.get("FusedActivationFunction", 0):
-        return cpu(
-            "it has a fused activation",  # [doc]
-            remedy="keep the activation a layer of its own",
-        )
-    return None
-
-
 def convolution(context):
-    """Plain and depthwise ones."""
+    """Plain and depthwise convolutions: their dilation, their groups."""
     options = context.op.options
     rows = options.get("DilationHFactor", 1)
     columns = options.get("DilationWFactor", 1)
@@ -42,7 +32,7 @@ def convolution(context):
 
 
 def average_pool(context):
-    """Large windows, and padding."""
+    """Average pools: their window, padding and fused activation."""
     options = context.op.options
     rows = options.get("FilterHeight", 1)
     columns = options.get("FilterWidth", 1)
@@ -81,7 +71,7 @@ def _large_pool(rows, columns):
 
 
 def reduction(context):
-    """Means, sums and extrema over some axes."""
+    """Means, sums and extrema: the axes they run over, and how far."""
     source, axes = context.input(0), context.ints(1)
     rank = len(source.shape)
     axes = range(rank) if axes is None else {a % max(rank, 1) for a in axes}
@@ -102,7 +92,7 @@ def reduction(context):
 
 
 def resize(context):
-    """Bilinear and nearest, by factor and size of the output."""
+    """Bilinear and nearest resizes: their factor and size of the output."""
     _, *before, _ = context.data[0].shape
     _, *after, _ = context.outputs[0].shape
     text = f"{before[0]}x{before[1]} to {after[0]}x{after[1]}"

@@ -9,7 +9,7 @@ from deepgbass.errors import UserError
 from deepgbass.files import remove_temporaries
 from deepgbass.lock import locked_folder
 
-# Where an export is kept that its gates did not let pass.
+# Where an export is kept that may not take its place.
 REJECTED = "rejected"
 # Of an export's files, after the model's name without ".tflite".
 SUFFIXES = (".tflite", ".json", ".fidelity.json", ".preflight.json")
@@ -73,7 +73,7 @@ def exporting(path):
         yield
 
 
-def publish(made, folder):
+def publish(made, folder, *identity):
     """Moves the files of a finished export to their place, the model last.
 
     A kill in between leaves the earlier model beside a description that does
@@ -81,9 +81,42 @@ def publish(made, folder):
 
     Args:
         made: Path of the folder that holds these files alone.
-        folder: Path; made if absent.
+        folder: Path, of `--output_dir`, which exists.
+        *identity: as in `refuse_other_model`, after the folder.
+
+    Raises:
+        UserError: another model has come there since the export began; the
+            files are then kept in `rejected`.
     """
-    folder.mkdir(exist_ok=True)
+    # Exports of two forms end here one after the other: what one moves in,
+    # the other sees.
+    with locked_folder(folder / ".publish", "export", wait=True):
+        try:
+            refuse_other_model(folder, *identity)
+        except UserError as error:
+            kept = reject(made, folder)
+            raise UserError(
+                f"{error}; what was exported now is kept in {kept}"
+            ) from None
+        _move(made, folder)
+
+
+def reject(made, folder):
+    """Moves the files of a finished export aside.
+
+    Args:
+        made, folder: of `publish`.
+
+    Returns:
+        Path of the folder that they are in now.
+    """
+    rejected = folder / REJECTED
+    rejected.mkdir(exist_ok=True)
+    _move(made, rejected)
+    return rejected
+
+
+def _move(made, folder):
     files = sorted(made.iterdir(), key=lambda path: path.suffix == ".tflite")
     for path in files:
         os.replace(path, folder / path.name)

@@ -31,7 +31,7 @@ class _Task:
     """All that the weights in the end depend on, but the data themselves.
 
     Attributes:
-        config: as `fine_tuned` gets it.
+        config: that of `fine_tuned`, its loss's idle fields at defaults.
         ranges: layer name -> [low, high].
         weights: SHA-256 of those that it starts from.
     """

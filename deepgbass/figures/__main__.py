@@ -6,9 +6,10 @@ Examples:
   python -m deepgbass.figures --workdir=results/camvid \\
       --output_dir=docs/figures distance
 
-comparison.png is Fig. 5: input, truth and up to five rows of the table at
-their first seed, their boundary errors, and for each of --inset_classes the
-window of the whole split in which the rows differ most about it.
+comparison.png is Fig. 5: input, truth and up to five rows of the table, each
+with its first seed whose network is there, their boundary errors, and for
+each of --inset_classes the window of the whole split in which the rows differ
+most about it.
 distance.png is the curve of mIoU against the distance to a boundary, of the
 baseline and of the whole method; it needs table.json alone. Without words
 after the flags: both.
@@ -18,7 +19,6 @@ import pathlib
 
 from absl import app, flags
 
-from deepgbass.ablation.schedule import trial_folder
 from deepgbass.ablation.table_file import read_table
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
@@ -86,19 +86,17 @@ def _compare(path, table, values):
     from deepgbass.experiment import open_split
     from deepgbass.figures.comparison import Scene, save_comparison
     from deepgbass.figures.insets import choose_insets
-    from deepgbass.predictors import load_predictor
     from deepgbass.progress import track
 
-    folders = _folders(table, values.workdir)
-    config = load_config(next(iter(folders.values())))
+    found = _networks(table, values.workdir)
+    config = load_config(next(iter(found.values())).folder)
     dataset = open_split(
         config, values.workdir, values.data_dir, config.data.eval_split
     )
     classes = _class_ids(values.inset_classes, dataset.info)
-    networks = {name: load_predictor(f) for name, f in folders.items()}
 
     def predictions(image):
-        return {name: predict(image) for name, predict in networks.items()}
+        return {name: one.predictor(image) for name, one in found.items()}
 
     insets = choose_insets(
         (
@@ -118,21 +116,24 @@ def _compare(path, table, values):
     save_comparison(path, scenes, dataset.info)
 
 
-def _folders(table, workdir):
-    """Row -> folder of its first seed; a training of two rows counts once."""
+def _networks(table, workdir):
+    """Row -> its first `Network`; a training of two rows counts once."""
+    from deepgbass.ablation.networks import first_network
+
     rows = {}
     for row in table["rows"]:
         rows.setdefault(row["key"], row)
-    folders = {}
+    networks = {}
     for row in list(rows.values())[:_MOST_ROWS]:
-        folder = trial_folder(workdir, row["key"], row["seeds"][0])
-        if not (folder / "checkpoints").is_dir():
+        name = row["name"]
+        network = first_network(workdir, name, row["key"], row["seeds"])
+        if network is None:
             raise UserError(
-                f"--workdir={workdir}: there are no checkpoints in {folder}, "
-                "which the comparison needs; give the trainings' own folder"
+                f"--workdir={workdir}: there is no network of {name}, which "
+                "the comparison needs; give the trainings' own folder"
             )
-        folders[row["name"]] = folder
-    return folders
+        networks[name] = network
+    return networks
 
 
 def _class_ids(names, info):

@@ -5,6 +5,10 @@ runs side by side): tables take any columns, and every plot any number of
 runs. Pictures and plots are inside the file; nothing is fetched or executed
 when it is opened, which its content security policy also enforces.
 
+    from deepgbass.reports.report import write_report
+    from deepgbass.reports.report_pictures import Panel
+    from deepgbass.reports.report_table import Table
+
     write_report(
         "work/report.html",
         title="camvid: DGD-64 with SBAL",
@@ -37,7 +41,8 @@ from deepgbass.reports.plots import (
 )
 from deepgbass.reports.report_page import PAGE, STYLE
 from deepgbass.reports.report_pictures import pictures_html
-from deepgbass.reports.report_table import as_text, escaped, table_html
+from deepgbass.reports.report_table import table_html
+from deepgbass.reports.report_text import as_text, escaped
 from deepgbass.versions import versions
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from deepgbass.reports.report_table import escaped, swatch
+from deepgbass.reports.report_text import escaped, swatch
 from deepgbass.reports.visualize import enlarge, shrink
 
 _LONGEST = 1024

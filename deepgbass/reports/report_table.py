@@ -1,11 +1,9 @@
-"""A table of the report, and how it writes texts, numbers and colours."""
+"""A table of the report, in HTML."""
 
-import html
-import numbers
 import re
 from dataclasses import dataclass
 
-import numpy as np
+from deepgbass.reports.report_text import as_text, escaped, swatch
 
 
 @dataclass(frozen=True)
@@ -78,30 +76,6 @@ def table_html(table):
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div>{note}"
     )
-
-
-def escaped(value):
-    """Anything, as text within HTML."""
-    return html.escape(str(value))
-
-
-def as_text(value):
-    """A cell as text."""
-    if value is None or (isinstance(value, numbers.Real) and value != value):
-        return "–"
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else "no"
-    if isinstance(value, numbers.Integral):
-        return f"{value:,}"
-    if isinstance(value, numbers.Real):
-        return f"{value:.2g}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
-    return str(value)
-
-
-def swatch(color):
-    """A square of an RGB colour 0..255."""
-    red, green, blue = (int(v) for v in color)
-    return f'<i class="swatch" style="--c:rgb({red},{green},{blue})"></i>'
 
 
 def _leading_number(text):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from deepgbass.configs import load_config
 from deepgbass.experiment import make_loss
+from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.predictors import Predictor
 from deepgbass.reports.gallery import Gallery
 from deepgbass.reports.history import read_curves
@@ -141,7 +142,11 @@ def _tables(results, info):
     name, forms = list(results.items())[-1]
     some = next(iter(forms.values()))
     tables = [
-        Table("Metrics", metrics_rows(results), best=("mIoU", "mBF 0.75 %")),
+        Table(
+            "Metrics",
+            metrics_rows(results),
+            best=tuple(METRIC_LABELS[key] for key in ("miou", "mbf")),
+        ),
         Table(
             "Near boundaries",
             boundary_rows(results),

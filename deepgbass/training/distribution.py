@@ -1,5 +1,9 @@
 """Training on several devices or hosts, by tf.distribute.
 
+    from deepgbass.training.cluster import check_strategy
+    from deepgbass.training.distribution import make_strategy
+    from deepgbass.training.workers import lost_workers_named
+
     name, cluster = check_strategy("auto", batch_size)
     strategy = make_strategy(name, cluster, batch_size=batch_size)
     with strategy.scope(), lost_workers_named(strategy):

@@ -1,4 +1,4 @@
-"""Stops a training at its first step that is not finite.
+"""Holds back all updates from the first step on that is not finite.
 
 That costs a step nothing measurable: the step itself decides whether it is
 applied, so that the weights stay those with which it broke, and the host need
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 
 class Guard:
-    """Stops all updates from the first step on that is not finite.
+    """Holds back updates once a step was not finite.
 
     Moving statistics of batch norms go on: they belong to the forward pass.
 

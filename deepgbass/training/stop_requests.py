@@ -1,4 +1,4 @@
-"""Requests to stop: Ctrl-C or SIGTERM, heard between two steps alone.
+"""Requests to stop: Ctrl-C or SIGTERM, heard only between two steps.
 
 So a step is never left half done, and what is done can be saved:
 
