@@ -5,7 +5,7 @@ from image_files import encode
 
 from deepgbass.data import pipeline, tfrecord
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example
 
 COUNT = 10
 INFO = DatasetInfo("ten", ("a", "b"), ignore_label=11, splits={"train": COUNT})

@@ -10,6 +10,7 @@ from PIL import Image
 from deepgbass.data import tfrecord
 from deepgbass.data.conversion import convert
 from deepgbass.data.folder import open_folder
+from deepgbass.data.record import Example, deserialize_example
 
 
 def encode(array, kind="PNG", **options):
@@ -63,9 +64,22 @@ def stored(data_dir, split):
     """The examples in the records of a split."""
     paths = tfrecord.list_shards(data_dir, split)
     payloads = tf.data.TFRecordDataset(paths).as_numpy_iterator()
-    return [tfrecord.deserialize_example(payload) for payload in payloads]
+    return [deserialize_example(payload) for payload in payloads]
 
 
 def convert_folder(source, data_dir, **options):
     """Converts a folder as `write_folder` makes it; returns `DatasetInfo`."""
     return convert(open_folder(source), data_dir, **options)
+
+
+def random_examples(count, seed=0):
+    """`Example`s of different sizes, their names not ASCII."""
+    rng = np.random.default_rng(seed)
+    return [
+        Example(
+            f"ein bild {i}é.jpg",
+            encode(random_image(rng, 12 + i, 16), "JPEG"),
+            encode(random_label(rng, 12 + i, 16)),
+        )
+        for i in range(count)
+    ]

@@ -7,7 +7,7 @@ import tensorflow as tf
 from image_files import stored
 
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import serialize_example
+from deepgbass.data.record import serialize_example
 
 
 def flip(shard, place):

@@ -12,7 +12,8 @@ from tiny import SIZE, tiny_config
 
 from deepgbass import experiment
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import Example, write_split
+from deepgbass.data.record import Example
+from deepgbass.data.tfrecord import write_split
 from deepgbass.errors import UserError
 from deepgbass.training import loop
 

@@ -13,7 +13,7 @@ from tiny import write_tiny
 
 from deepgbass.data import check, tfrecord
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example
 from deepgbass.errors import UserError
 
 

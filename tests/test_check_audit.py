@@ -21,7 +21,7 @@ from deepgbass.data import audit, tfrecord
 from deepgbass.data.audit import audit_dataset
 from deepgbass.data.check_json import to_json
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example
 from deepgbass.errors import UserError
 
 RNG = np.random.default_rng(0)

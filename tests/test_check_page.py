@@ -12,7 +12,7 @@ from deepgbass.data.audit import audit_dataset
 from deepgbass.data.check_json import to_json
 from deepgbass.data.check_page import choose_samples, write_page
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example
 
 INFO = DatasetInfo("my <set>", ("road", "car", "never"), ignore_label=11)
 VOID = {"meta", "img", "input"}

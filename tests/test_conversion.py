@@ -23,8 +23,8 @@ from deepgbass.data.folder import open_folder
 from deepgbass.data.manifest import check_shards
 from deepgbass.data.parallel import parallel_map
 from deepgbass.data.pipeline import load_dataset
+from deepgbass.data.record import Example
 from deepgbass.data.source import Source
-from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError
 
 INFO = DatasetInfo("set", ("a", "b", "c"), ignore_label=2, protocol="half")

@@ -20,7 +20,8 @@ from image_files import encode, random_image, random_label
 from stored_results import write_results
 
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import Example, write_split
+from deepgbass.data.record import Example
+from deepgbass.data.tfrecord import write_split
 from deepgbass.errors import UserError
 
 # `import deepgbass.evaluate as command` would give the function.

@@ -14,7 +14,7 @@ from deepgbass.configs import load_config
 from deepgbass.data import tfrecord
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.pipeline import load_dataset
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example
 from deepgbass.errors import UserError
 from deepgbass.evaluation.run_evaluation import evaluate_run
 from deepgbass.experiment import restore_model

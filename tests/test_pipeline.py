@@ -17,7 +17,7 @@ from image_files import decode, encode, random_image, random_label
 from deepgbass.configs import DataConfig
 from deepgbass.data import augment, decoding, pipeline, tfrecord
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example, deserialize_example, parse_features
 from deepgbass.data.verify import verify_split
 from deepgbass.errors import UserError
 
@@ -54,7 +54,7 @@ def test_examples_are_the_files_in_order(data_dir, dataset):
     for i, (example, payload) in enumerate(
         zip(examples, payloads.as_numpy_iterator(), strict=True)
     ):
-        source = tfrecord.deserialize_example(payload)
+        source = deserialize_example(payload)
         assert example["filename"] == source.filename == str(i)
         assert example["image"].dtype == np.uint8
         np.testing.assert_array_equal(example["image"], decode(source.image))
@@ -82,7 +82,7 @@ def test_a_name_that_is_not_utf8_can_be_verified_and_read(tmp_path):
     verify_split(dataset)
     (example,) = dataset.examples()
     assert example["filename"] == "stra\ufffde.png"
-    stored = tfrecord.parse_features(dataset.read(0))["filename"]
+    stored = parse_features(dataset.read(0))["filename"]
     assert stored.numpy() == b"stra\xdfe.png"
 
 

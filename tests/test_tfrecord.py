@@ -1,27 +1,15 @@
-import numpy as np
+"""The files of a split: whole or not at all, and every record found."""
+
 import pytest
-import tensorflow as tf
-from image_files import decode, encode, random_image, random_label, stored
+from image_files import random_examples, stored
 
 from deepgbass.data import tfrecord
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import serialize_example
 from deepgbass.errors import UserError
 
 
-def examples(count, seed=0):
-    rng = np.random.default_rng(seed)
-    return [
-        Example(
-            f"ein bild {i}é.jpg",
-            encode(random_image(rng, 12 + i, 16), "JPEG"),
-            encode(random_label(rng, 12 + i, 16)),
-        )
-        for i in range(count)
-    ]
-
-
 def test_source_bytes_and_order_are_kept(tmp_path):
-    written = examples(5)
+    written = random_examples(5)
     tfrecord.write_split(written, tmp_path, "train", 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "train-00000-of-00002.tfrecord",
@@ -31,40 +19,13 @@ def test_source_bytes_and_order_are_kept(tmp_path):
 
 
 def test_shards_are_never_empty(tmp_path):
-    tfrecord.write_split(examples(3), tmp_path, "train", 8)
+    tfrecord.write_split(random_examples(3), tmp_path, "train", 8)
     paths = tfrecord.list_shards(tmp_path, "train")
     assert tfrecord.index_records(paths).file.tolist() == [0, 1, 2]
 
 
-def test_schema_is_that_of_tf_deeplab():
-    (example,) = examples(1)
-    record = tf.train.Example.FromString(tfrecord.serialize_example(example))
-    values = {
-        key: (*value.bytes_list.value, *value.int64_list.value)
-        for key, value in record.features.feature.items()
-    }
-    assert values == {
-        "image/encoded": (example.image,),
-        "image/filename": (example.filename.encode(),),
-        "image/format": (b"jpeg",),
-        "image/height": (12,),
-        "image/width": (16,),
-        "image/channels": (3,),
-        "image/segmentation/class/encoded": (example.label,),
-        "image/segmentation/class/format": (b"png",),
-    }
-
-
-def test_parse_gives_pixels_ids_and_name():
-    (example,) = examples(1)
-    parsed = tfrecord.parse_example(tfrecord.serialize_example(example))
-    np.testing.assert_array_equal(parsed["image"], decode(example.image))
-    np.testing.assert_array_equal(parsed["label"], decode(example.label))
-    assert parsed["filename"].numpy().decode() == example.filename
-
-
 def test_index_finds_each_payload(tmp_path):
-    written = examples(7)
+    written = random_examples(7)
     tfrecord.write_split(written, tmp_path, "val", 3)
     paths = tfrecord.list_shards(tmp_path, "val")
     payloads = [
@@ -73,12 +34,12 @@ def test_index_finds_each_payload(tmp_path):
             *tfrecord.index_records(paths), strict=True
         )
     ]
-    assert payloads == [tfrecord.serialize_example(e) for e in written]
+    assert payloads == [serialize_example(e) for e in written]
 
 
 @pytest.mark.parametrize("missing", [1, 4, 100])
 def test_truncated_file_names_file_and_byte(tmp_path, missing):
-    tfrecord.write_split(examples(3), tmp_path, "train", 1)
+    tfrecord.write_split(random_examples(3), tmp_path, "train", 1)
     (path,) = tfrecord.list_shards(tmp_path, "train")
     last = tfrecord.index_records([path]).offset[-1] - 12
     with open(path, "r+b") as file:
@@ -88,7 +49,7 @@ def test_truncated_file_names_file_and_byte(tmp_path, missing):
 
 
 def test_file_cut_within_a_length_is_truncated_too(tmp_path):
-    tfrecord.write_split(examples(2), tmp_path, "train", 1)
+    tfrecord.write_split(random_examples(2), tmp_path, "train", 1)
     (path,) = tfrecord.list_shards(tmp_path, "train")
     last = tfrecord.index_records([path]).offset[-1] - 12
     with open(path, "r+b") as file:
@@ -98,7 +59,7 @@ def test_file_cut_within_a_length_is_truncated_too(tmp_path):
 
 
 def test_missing_shards_are_named(tmp_path):
-    tfrecord.write_split(examples(4), tmp_path, "train", 4)
+    tfrecord.write_split(random_examples(4), tmp_path, "train", 4)
     (tmp_path / "train-00002-of-00004.tfrecord").unlink()
     with pytest.raises(UserError, match="train-00002-of-00004.* is missing"):
         tfrecord.list_shards(tmp_path, "train")
@@ -109,7 +70,7 @@ def test_missing_shards_are_named(tmp_path):
 
 
 def test_shards_of_two_sets_are_refused(tmp_path):
-    tfrecord.write_split(examples(2), tmp_path, "train", 2)
+    tfrecord.write_split(random_examples(2), tmp_path, "train", 2)
     path = tmp_path / "train-00000-of-00002.tfrecord"
     path.rename(tmp_path / "train-00000-of-00001.tfrecord")
     with pytest.raises(UserError, match="two different sets"):
@@ -118,11 +79,11 @@ def test_shards_of_two_sets_are_refused(tmp_path):
 
 def test_failed_writing_leaves_the_old_shard(tmp_path):
     path = tmp_path / tfrecord.shard_name("train", 0, 1)
-    old = examples(2)
+    old = random_examples(2)
     tfrecord.write_shard(path, old)
 
     def fails_at_the_end():
-        yield from examples(3, seed=1)
+        yield from random_examples(3, seed=1)
         raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
@@ -143,16 +104,3 @@ def test_shards_get_about_equally_many_in_order(total, wanted):
 def test_empty_split_is_refused(tmp_path):
     with pytest.raises(UserError, match="train: there is no image"):
         tfrecord.write_split([], tmp_path, "train", 2)
-
-
-@pytest.mark.parametrize("key", ["image/encoded", None])
-def test_foreign_record_is_refused(key):
-    features = {
-        "image/segmentation/class/encoded": tf.train.Feature(
-            bytes_list=tf.train.BytesList(value=[b"label"])
-        )
-    }
-    record = tf.train.Example(features=tf.train.Features(feature=features))
-    payload = record.SerializeToString() if key else b"\xff\xff nonsense"
-    with pytest.raises(UserError, match=key or "not a tf.train.Example"):
-        tfrecord.deserialize_example(payload)

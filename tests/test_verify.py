@@ -17,7 +17,7 @@ from PIL import Image
 from deepgbass.data import tfrecord, verify
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example
 from deepgbass.errors import UserError
 
 RNG = np.random.default_rng(0)

@@ -18,8 +18,8 @@ import pathlib
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.encoding import encode_png
 from deepgbass.data.label_ids import decode_ids, map_ids, read_file
+from deepgbass.data.record import Example
 from deepgbass.data.source import Source
-from deepgbass.data.tfrecord import Example
 from deepgbass.data.verify import raise_problems
 from deepgbass.errors import UserError
 

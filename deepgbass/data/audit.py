@@ -17,6 +17,7 @@ from deepgbass.data.label_quality import measure_label
 from deepgbass.data.pair import BadPair, count_ids, decode_pair
 from deepgbass.data.parallel import parallel_map
 from deepgbass.data.problems import ERROR, Finding, Problem, group
+from deepgbass.data.record import deserialize_example
 from deepgbass.data.split_audit import Entry, Hashes, SplitAudit, describe
 from deepgbass.errors import UserError
 from deepgbass.progress import track
@@ -164,7 +165,7 @@ def _check_record(info, split, path, place):
     payload = salvage.read_record(path, place)
     try:
         # A name can often be read where the checksum is wrong.
-        example = tfrecord.deserialize_example(
+        example = deserialize_example(
             salvage.read_unchecked(path, place) if payload is None else payload
         )
     except UserError as error:

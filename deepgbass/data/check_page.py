@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from PIL import Image
 
-from deepgbass.data import salvage, tfrecord
+from deepgbass.data import salvage
 from deepgbass.data.audit import Audit
 from deepgbass.data.pair import decode_pair
 from deepgbass.data.problems import ERROR
+from deepgbass.data.record import deserialize_example
 from deepgbass.data.split_audit import Entry, SplitAudit
 from deepgbass.reports.report import write_report
 from deepgbass.reports.report_pictures import Panel
@@ -195,7 +196,7 @@ def _panels(audit, split, samples, seed) -> Iterator[Panel]:
     chosen: Mapping = choose_samples(split, info.class_names, samples, seed)
     for entry, why in chosen.items():
         payload = salvage.read_record(entry.path, entry.place)
-        example = tfrecord.deserialize_example(payload)
+        example = deserialize_example(payload)
         image, ids = decode_pair(example.image, example.label)
         step = -(-image.shape[1] // _WIDEST)
         ids = ids[::step, ::step]

@@ -23,6 +23,7 @@ from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.manifest import check_shards, count_statistics
 from deepgbass.data.pair import check_pair
 from deepgbass.data.parallel import parallel_map
+from deepgbass.data.record import serialize_example
 from deepgbass.data.source import Source
 from deepgbass.data.verify import raise_problems
 from deepgbass.errors import UserError
@@ -147,7 +148,7 @@ def _equal(source, plans, data_dir, workers):
         fresh = parallel_map(_read, items, workers)
         fresh = track(fresh, "comparing", len(items))
         equal = all(
-            new is not None and old == tfrecord.serialize_example(new)
+            new is not None and old == serialize_example(new)
             for old, (new, _) in itertools.zip_longest(
                 stored, fresh, fillvalue=(None, None)
             )

@@ -20,8 +20,8 @@ from typing import NamedTuple
 from deepgbass.data import encoding
 from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.label_ids import read_file
+from deepgbass.data.record import Example
 from deepgbass.data.source import Source
-from deepgbass.data.tfrecord import Example
 from deepgbass.data.verify import raise_problems
 from deepgbass.errors import UserError
 

@@ -18,6 +18,7 @@ from deepgbass.configs import DataConfig
 from deepgbass.data import crops, decoding, tfrecord
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.manifest import check_shards
+from deepgbass.data.record import parse_example, parse_features
 from deepgbass.errors import UserError
 
 # Fixed: AUTOTUNE is no faster, and holds up to 8 crops a core in memory.
@@ -62,7 +63,7 @@ class SegmentationDataset:
             indices = range(len(self))
 
         def parse(index):
-            example = tfrecord.parse_example(self.read(index))
+            example = parse_example(self.read(index))
             label = to_memory_label(example["label"], self.info.ignore_label)
             return example | {"label": tf.cast(label, tf.int32)}
 
@@ -172,7 +173,7 @@ def training_batches(
     def make_crop(row):
         counter = row // rows * batch_size + first + row % rows
         index = position_to_index(counter, count, seed)
-        features = tfrecord.parse_features(dataset.read(index))
+        features = parse_features(dataset.read(index))
         label = decoding.decode_label(features["label"])
         label = to_memory_label(label, dataset.info.ignore_label)
         image, label = crops.random_crop(

@@ -17,8 +17,8 @@ import numpy as np
 
 from deepgbass.data import decoding, tfrecord
 from deepgbass.data.manifest import Shard, hash_file
+from deepgbass.data.record import Example
 from deepgbass.data.source import Item, Source
-from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from deepgbass.data.dataset_info import DatasetInfo
-from deepgbass.data.tfrecord import Example
+from deepgbass.data.record import Example
 
 
 class Item(Protocol):

@@ -20,8 +20,8 @@ from deepgbass.data.cityscapes_ids import CITYSCAPES, FROM_LABEL_IDS
 from deepgbass.data.dataset_info import IGNORE_LABEL, DatasetInfo
 from deepgbass.data.encoding import encode_png
 from deepgbass.data.label_ids import decode_ids, map_ids
+from deepgbass.data.record import Example
 from deepgbass.data.source import Source
-from deepgbass.data.tfrecord import Example
 from deepgbass.errors import UserError
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")

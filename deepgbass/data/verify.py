@@ -17,6 +17,7 @@ from deepgbass.data import manifest, tfrecord
 from deepgbass.data.pair import check_pair
 from deepgbass.data.parallel import parallel_map
 from deepgbass.data.pipeline import SegmentationDataset
+from deepgbass.data.record import deserialize_example
 from deepgbass.errors import UserError
 from deepgbass.files import write_atomic
 from deepgbass.progress import track
@@ -149,7 +150,7 @@ def _check_record(info, item):
     try:
         if payload is None:
             raise UserError("the record is corrupt, its checksum is wrong")
-        example = tfrecord.deserialize_example(payload)
+        example = deserialize_example(payload)
         place = f"{example.filename} ({place})"
         return None, check_pair(example.image, example.label, info)
     except UserError as error:
@@ -159,7 +160,7 @@ def _check_record(info, item):
 def _describe(spoiled, shard):
     """The place of a corrupt record, with its name if that can be read."""
     try:
-        return f"{tfrecord.deserialize_example(spoiled).filename} ({shard})"
+        return f"{deserialize_example(spoiled).filename} ({shard})"
     except UserError:
         return shard
 

@@ -11,8 +11,8 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from deepgbass.data import tfrecord
 from deepgbass.data.pipeline import position_to_index, training_batches
+from deepgbass.data.record import parse_features
 from deepgbass.errors import UserError
 from deepgbass.keras_api import keras
 
@@ -33,7 +33,7 @@ def step_images(dataset, *, batch_size, seed, step):
         index = position_to_index(
             tf.constant(counter, tf.int64), len(dataset), seed
         )
-        name = tfrecord.parse_features(dataset.read(index))["filename"]
+        name = parse_features(dataset.read(index))["filename"]
         name = name.numpy().decode(errors="replace")
         names.append(name or f"image {int(index)}")
     return names
