@@ -15,10 +15,10 @@ from deepgbass.errors import UserError
 from deepgbass.export import compiler, exporter
 from deepgbass.export.compiler_log import MAPPED
 from deepgbass.export.description import read_description, write_described
-from deepgbass.export.exporter import ExportResult, RejectedExport
 from deepgbass.export.fidelity import measure_fidelity
 from deepgbass.export.output_folder import SUFFIXES
 from deepgbass.export.preflight import preflight
+from deepgbass.export.result import ExportResult, RejectedExport
 
 SUCCESS = success_log(("RELU", 1, MAPPED))
 

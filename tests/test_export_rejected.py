@@ -13,6 +13,7 @@ from deepgbass.export.description import read_description
 from deepgbass.export.fidelity import FidelityReport
 from deepgbass.export.gates import FidelityError, Gates
 from deepgbass.export.output_folder import SUFFIXES
+from deepgbass.export.result import RejectedExport
 
 pytestmark = pytest.mark.slow
 
@@ -129,6 +130,6 @@ def test_a_model_that_came_in_the_meantime_is_not_joined(
 
 
 def test_the_first_export_may_be_rejected_too(run_export, tmp_path):
-    with pytest.raises(exporter.RejectedExport):
+    with pytest.raises(RejectedExport):
         run_export(0.6, gates=Gates(0.5))
     assert list((tmp_path / "out").iterdir()) == [tmp_path / "out" / "rejected"]

@@ -190,7 +190,8 @@ def main(_):
     if program is None and values.require_compile:
         raise UserError(missing_compiler())
     cli.import_tensorflow()
-    from deepgbass.export.exporter import RejectedExport, export
+    from deepgbass.export.exporter import export
+    from deepgbass.export.result import RejectedExport
     from deepgbass.export.summary import print_compilation, print_summary
 
     try:

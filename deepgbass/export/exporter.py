@@ -22,7 +22,7 @@ from deepgbass.export.choices import (
 )
 from deepgbass.export.describe import describe
 from deepgbass.export.description import write_described
-from deepgbass.export.fidelity import FidelityReport, measure_fidelity
+from deepgbass.export.fidelity import measure_fidelity
 from deepgbass.export.gates import FidelityError, Gates
 from deepgbass.export.graph import (
     check_size,
@@ -31,7 +31,6 @@ from deepgbass.export.graph import (
     scale_bytes,
 )
 from deepgbass.export.output_folder import (
-    SUFFIXES,
     discard_rejected,
     exporting,
     publish,
@@ -39,7 +38,7 @@ from deepgbass.export.output_folder import (
     reject,
 )
 from deepgbass.export.preflight import preflight
-from deepgbass.export.preflight_report import PreflightReport
+from deepgbass.export.result import ExportResult, RejectedExport
 from deepgbass.export.sqnr import measure_sqnr
 from deepgbass.export.tflite import to_float, to_int8, verify_int8
 from deepgbass.export.tflite_reader import read_graph
@@ -49,49 +48,6 @@ from deepgbass.progress import console, track
 
 # A few images give the ratios within about 1 dB.
 SQNR_IMAGES = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportResult:
-    """What an export made.
-
-    Attributes:
-        path: of the `.tflite` file; the others lie beside it.
-        name: of the experiment.
-        fidelity: `FidelityReport`: the Keras network beside the exported form
-            ("int8", "qat_int8" or "float_tflite").
-        preflight: `PreflightReport`; None of a float model.
-        description: dict, as it lies within the model.
-    """
-
-    path: pathlib.Path
-    name: str
-    fidelity: FidelityReport
-    preflight: PreflightReport | None
-    description: dict
-
-    @property
-    def metrics(self) -> dict:
-        """Form -> metrics, as `deepgbass.evaluate` gives them."""
-        return self.description["metrics"]
-
-    @property
-    def files(self) -> list[pathlib.Path]:
-        """The model and what lies beside it."""
-        paths = map(self.path.with_suffix, SUFFIXES)
-        return [path for path in paths if path.exists()]
-
-
-class RejectedExport(FidelityError):
-    """An export that lost more than its gates allow.
-
-    Attributes:
-        result: `ExportResult`, of files in the folder `rejected`.
-    """
-
-    def __init__(self, message, result):
-        super().__init__(message)
-        self.result = result
 
 
 def export(
