@@ -6,7 +6,7 @@ For each stride and loss, free logits `(height / stride, width / stride,
 classes)` of some validation images are resized to the image, as a network's
 are, and fitted to its labels by Adam. What they reach bounds what any network
 can reach with logits of that stride, and tells whether SBL finds something
-there that cross-entropy leaves. Takes about ten minutes on two cores.
+there that cross-entropy leaves. Takes some minutes on two cores.
 """
 
 import numpy as np

@@ -1,7 +1,10 @@
 """The versions that decide the numbers, as results record them."""
 
+import functools
 import importlib.metadata
+import pathlib
 import platform
+import subprocess
 
 from deepgbass import __version__
 
@@ -12,6 +15,7 @@ _PACKAGES = (
     "numpy",
     "ai-edge-litert",
 )
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def versions():
@@ -23,3 +27,20 @@ def versions():
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+@functools.cache
+def commit():
+    """Of the git checkout that the package runs from; None if it is none."""
+    if not (_ROOT / ".git").exists():
+        return None
+    try:
+        return subprocess.run(
+            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -37,7 +37,7 @@ class TrialResult:
             quantisation, as far as they are done.
         parameters: trainable ones.
         gflops: of an image of `data.eval_size`, by the rule of Table II.
-        versions: of the packages that decide the numbers.
+        versions: of the packages that decide the numbers, and the commit.
     """
 
     config: ExperimentConfig
@@ -136,7 +136,7 @@ def _trained(config, folder, data_dir):
     from deepgbass.experiment import make_model
     from deepgbass.ledger import ledger, total
     from deepgbass.training.loop import train
-    from deepgbass.versions import versions
+    from deepgbass.versions import commit, versions
 
     train(config, folder, data_dir, CheckpointMeter(folder, data_dir))
     metrics = evaluate_run(config, folder, data_dir).metrics["float"]
@@ -145,7 +145,11 @@ def _trained(config, folder, data_dir):
         ledger(make_model(config.model, classes, config.data.eval_size))
     )
     return TrialResult(
-        config, {"float": metrics}, costs.parameters, costs.gflops, versions()
+        config,
+        {"float": metrics},
+        costs.parameters,
+        costs.gflops,
+        versions() | {"commit": commit()},
     )
 
 

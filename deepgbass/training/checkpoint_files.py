@@ -7,12 +7,10 @@ states need no place: they are functions of (train.seed, step).
 """
 
 import dataclasses
-import functools
 import hashlib
 import json
 import pathlib
 import re
-import subprocess
 
 import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import (
@@ -21,7 +19,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import (
 
 from deepgbass.errors import UserError
 from deepgbass.files import atomic_folder, atomic_path, sync, temporary_folder
-from deepgbass.versions import versions
+from deepgbass.versions import commit, versions
 
 META = "meta.json"
 # Prefix of TensorFlow's files.
@@ -36,7 +34,6 @@ _RESTORE_ERRORS = (
     ValueError,
     tf.errors.OpError,
 )
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +99,7 @@ def write(path, step, trackables, config, chief=True):
                 file.name: _fingerprint(file)
                 for file in sorted(folder.iterdir())
             },
-            "versions": versions() | {"commit": _commit()},
+            "versions": versions() | {"commit": commit()},
             "config": dataclasses.asdict(config),
         }
         (folder / META).write_text(_dump(meta))
@@ -233,20 +230,3 @@ def _dump(meta):
 
 def _first_line(error):
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-@functools.cache
-def _commit():
-    """Of the git checkout that the package runs from; None if it is none."""
-    if not (_ROOT / ".git").exists():
-        return None
-    try:
-        return subprocess.run(
-            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
