@@ -1,19 +1,22 @@
 """What logits of a stride can say: fitted to the truth itself, without network.
 
-python benchmarks/logit_stride.py [--data_dir=data/camvid] [--images=4]
+python benchmarks/logit_stride.py [--data_dir=data/camvid] [--images=4] \\
+    [--steps=60] [--rate=0.3]
 
 For each stride and loss, free logits `(height / stride, width / stride,
-classes)` of some validation images are resized to the image, as a network's
-are, and fitted to its labels by Adam. What they reach bounds what any network
-can reach with logits of that stride, and tells whether SBL finds something
-there that cross-entropy leaves. Takes some minutes on two cores.
+classes)` of some validation images, cut to a multiple of the strides, are
+resized to the image, as a network's are, and fitted to its labels by Adam.
+What they reach, logits of that stride can say (a longer fit may reach more);
+and whether SBL finds something there that cross-entropy leaves. Takes some
+minutes on two cores.
 """
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from deepgbass.commands import cli
 from deepgbass.configs import LossConfig
+from deepgbass.errors import UserError
 from deepgbass.metrics.boundary_f1 import BoundaryF1
 from deepgbass.metrics.mean_iou import MeanIoU
 from deepgbass.progress import track
@@ -37,10 +40,15 @@ def main(_):
     from deepgbass.experiment import make_loss
 
     dataset = load_dataset(_DATA.value, "val")
+    if _IMAGES.value > len(dataset):
+        raise UserError(
+            f"--images={_IMAGES.value}: the split has {len(dataset)}"
+        )
     places = np.linspace(0, len(dataset) - 1, _IMAGES.value).round().astype(int)
     labels = [example["label"] for example in dataset.examples(list(places))]
     # The largest part that both strides divide.
-    height, width = (n // max(STRIDES) * max(STRIDES) for n in labels[0].shape)
+    shapes = [label.shape for label in labels]
+    height, width = np.min(shapes, 0) // max(STRIDES) * max(STRIDES)
     labels = np.stack([label[:height, :width] for label in labels])
     labels = labels.astype(np.int32)
     count = dataset.info.num_classes
@@ -89,17 +97,20 @@ def fitted(labels, stride, num_classes, loss, title):
     optimizer = keras.optimizers.Adam(rate)
 
     @tf.function(jit_compile=True)
-    def gradient(logits, labels):
+    def gradient(logits, labels, seed):
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            value = loss(labels, resize_bilinear(logits, size))
+            value = loss(labels, resize_bilinear(logits, size), seed)
         return tape.gradient(value, logits)
 
     steps = range(_STEPS.value)
-    for _ in track(steps, f"stride {stride}, {title}", len(steps)):
-        optimizer.apply_gradients([(gradient(logits.value(), labels), logits)])
+    for step in track(steps, f"stride {stride}, {title}", len(steps)):
+        # The same noise in each run.
+        seed = tf.constant([0, step])
+        found = gradient(logits.value(), labels, seed)
+        optimizer.apply_gradients([(found, logits)])
     return tf.argmax(resize_bilinear(logits, size), -1, tf.int32).numpy()
 
 
 if __name__ == "__main__":
-    app.run(main)
+    cli.run(main)

@@ -12,7 +12,7 @@ FILE_NAME = "lock"
 
 
 @contextlib.contextmanager
-def locked_folder(path, what, wait=False):
+def locked_folder(path, what):
     """Makes a folder and holds it alone; removes it afterwards if empty.
 
     The kernel drops the lock when its holder dies, however it dies.
@@ -20,17 +20,15 @@ def locked_folder(path, what, wait=False):
     Args:
         path: Folder for the work of one process; its parent exists.
         what: What writes to the parent, such as "conversion".
-        wait: Whether to wait for another process that holds it, where that
-            is a matter of moments, instead of refusing.
 
     Yields:
         pathlib.Path of the folder.
 
     Raises:
-        UserError: Another process holds it, and `wait` is false.
+        UserError: Another process holds it.
     """
     folder = pathlib.Path(path)
-    handle = _acquire(folder, what, wait)
+    handle = _acquire(folder, what)
     try:
         yield folder
     finally:
@@ -41,17 +39,18 @@ def locked_folder(path, what, wait=False):
         os.close(handle)
 
 
-def _acquire(folder, what, wait):
-    how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+def _acquire(folder, what):
     while True:
-        folder.mkdir(exist_ok=True)
+        # pathlib's exist_ok fails if the last holder removes it in between.
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
         try:
             handle = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:
             # The last holder removed the folder just now.
             continue
         try:
-            fcntl.flock(handle, how)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_file(handle, folder / FILE_NAME):
                 return handle
         except BlockingIOError as error:

@@ -29,14 +29,28 @@ def versions():
     return found
 
 
+def provenance():
+    """`versions`, and the `commit` of the checkout that made something."""
+    return versions() | {"commit": commit()}
+
+
 @functools.cache
 def commit():
-    """Of the git checkout that the package runs from; None if it is none."""
+    """The hash of the commit that the package runs from.
+
+    As it was when first asked for: work that begins should ask, since others
+    may commit while it goes on.
+
+    Returns:
+        40 hex digits, with "-dirty" after them if files differ from the
+        commit's; None outside of a git checkout.
+    """
     if not (_ROOT / ".git").exists():
         return None
+    describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(
-            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],
+            ["git", "-C", str(_ROOT), *describe],
             capture_output=True,
             text=True,
             check=True,

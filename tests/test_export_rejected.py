@@ -12,7 +12,6 @@ from deepgbass.export import exporter
 from deepgbass.export.description import read_description
 from deepgbass.export.fidelity import FidelityReport
 from deepgbass.export.gates import FidelityError, Gates
-from deepgbass.export.output_folder import SUFFIXES
 from deepgbass.export.result import RejectedExport
 
 pytestmark = pytest.mark.slow
@@ -115,18 +114,18 @@ def test_another_model_s_folder_is_refused_before_time_is_spent(
 def test_a_model_that_came_in_the_meantime_is_not_joined(
     run_export, tmp_path, monkeypatch
 ):
-    write = exporter._write_reports
+    choose = exporter.choose_images
 
     def meanwhile(*arguments):
-        write(*arguments)
+        (tmp_path / "out").mkdir()
         (tmp_path / "out" / "model_float.tflite").write_text("another's")
+        return choose(*arguments)
 
-    monkeypatch.setattr(exporter, "_write_reports", meanwhile)
-    with pytest.raises(UserError, match="another model .*kept in .*rejected"):
+    monkeypatch.setattr(exporter, "choose_images", meanwhile)
+    monkeypatch.setattr(exporter, "convert", None)  # no time is spent
+    with pytest.raises(UserError, match="holds another model"):
         run_export(0.1)
-    found = contents(tmp_path / "out")
-    assert found.pop("model_float.tflite") == b"another's"
-    assert set(found) == {f"rejected/model_int8{suffix}" for suffix in SUFFIXES}
+    assert set(contents(tmp_path / "out")) == {"model_float.tflite"}
 
 
 def test_the_first_export_may_be_rejected_too(run_export, tmp_path):

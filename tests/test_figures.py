@@ -1,6 +1,7 @@
 """The figures as files, of made-up scenes and tables."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -108,6 +109,11 @@ def test_each_row_is_compared_by_its_first_network_that_is_there(
     for seed in (0, 1):
         write_trial(ladder, "dgd", seed, {"float": (0.5, 0.4)})
     table = write_table(ladder)
+    with pytest.raises(UserError, match="no network of MNEdge DeepLab"):
+        command._compared(table, ladder)
+    for key in ("baseline", "dgd", "full"):
+        (ladder / key / "seed0" / "checkpoints").mkdir()
+    rows = command._compared(table, ladder)
     gone = {("dgd", "seed0")}
 
     def load(folder):
@@ -116,7 +122,7 @@ def test_each_row_is_compared_by_its_first_network_that_is_there(
         return str(folder)
 
     monkeypatch.setattr("deepgbass.ablation.networks.load_predictor", load)
-    networks = command._networks(table, ladder)
+    networks = command._networks(rows, ladder)
     # Once each, though DGD-64 is the training of +DGD.
     assert {name: one.seed for name, one in networks.items()} == {
         "MNEdge DeepLab": 0,
@@ -126,10 +132,28 @@ def test_each_row_is_compared_by_its_first_network_that_is_there(
     assert networks["+DGD"].predictor == str(ladder / "dgd" / "seed1")
     gone |= {("full", f"seed{seed}") for seed in range(3)}
     with pytest.raises(UserError, match=r"no network of \+DGD\+SBL\+SBL-WCE"):
-        command._networks(table, ladder)
+        command._networks(rows, ladder)
 
 
 @pytest.mark.parametrize("names", [[], ["pole", "unicorn"]])
-def test_classes_that_are_none_are_refused(names):
-    with pytest.raises(UserError, match="--inset_classes"):
-        command._class_ids(names, CAMVID)
+def test_classes_that_are_none_are_refused_before_networks_are_loaded(
+    ladder, tmp_path, monkeypatch, names
+):
+    write_table(ladder)
+    for key in ("baseline", "full"):
+        (ladder / key / "seed0" / "checkpoints").mkdir()
+    monkeypatch.setattr("deepgbass.ablation.networks.load_predictor", None)
+    monkeypatch.setattr(
+        "deepgbass.experiment.open_split",
+        lambda *_: types.SimpleNamespace(info=CAMVID),
+    )
+    with (
+        defined_flags(
+            command,
+            workdir=str(ladder),
+            output_dir=str(tmp_path / "out"),
+            inset_classes=names,
+        ),
+        pytest.raises(UserError, match="--inset_classes"),
+    ):
+        command.main(["figures", "comparison"])

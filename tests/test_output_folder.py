@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 
 import pytest
 from tiny import SIZE, tiny_config
@@ -16,7 +15,6 @@ from deepgbass.export.output_folder import (
     publish,
     refuse_other_model,
 )
-from deepgbass.lock import locked_folder
 
 CONFIG = tiny_config()
 NAMES = ("road", "car")
@@ -97,36 +95,10 @@ def test_the_model_comes_last(tmp_path, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", note)
-    folder.mkdir()
-    publish(made, folder, *SAME)
+    publish(made, folder)
     assert moved[-1] == ".tflite" and set(moved[:-1]) == {".json"}
     assert not any(made.iterdir())
     assert len(list(folder.iterdir())) == len(SUFFIXES)
-
-
-def test_another_model_in_the_meantime_sends_the_export_aside(tmp_path):
-    folder = write_export(tmp_path / "out", config=tiny_config(seed=5))
-    before = (folder / NAME).with_suffix(".json").read_text()
-    made = write_export(tmp_path / "made")
-    with pytest.raises(UserError, match="holds another .* is kept in .*out/re"):
-        publish(made, folder, *SAME)
-    assert (folder / NAME).with_suffix(".json").read_text() == before
-    assert len(list((folder / REJECTED).iterdir())) == len(SUFFIXES)
-    assert not any(made.iterdir())
-
-
-def test_two_exports_end_one_after_the_other(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    made = write_export(tmp_path / "made")
-    thread = threading.Thread(target=publish, args=(made, folder, *SAME))
-    with locked_folder(folder / ".publish", "export"):
-        thread.start()
-        thread.join(0.2)
-        assert thread.is_alive() and not (folder / NAME).exists()
-    thread.join()
-    assert [path.name for path in folder.glob("*.tflite")] == [NAME]
-    assert not (folder / ".publish").exists()
 
 
 def test_a_rejected_export_goes_once_one_has_passed(tmp_path):
@@ -161,13 +133,11 @@ def test_an_export_clears_what_killed_ones_left(tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == kept
 
 
-def test_two_exports_of_one_model_do_not_meet(tmp_path):
+def test_two_exports_to_one_folder_do_not_meet(tmp_path):
     path = tmp_path / NAME
     with exporting(path):
-        with pytest.raises(UserError, match="another export writes here"):
-            exporting(path).__enter__()
-        # Another form has its own files.
-        with exporting(tmp_path / "model_float.tflite"):
-            pass
+        for other in (path, tmp_path / "model_float.tflite"):
+            with pytest.raises(UserError, match="another export writes here"):
+                exporting(other).__enter__()
     with exporting(path):
         pass

@@ -8,6 +8,7 @@ from image_files import decode, random_examples
 from deepgbass.data.record import (
     deserialize_example,
     parse_example,
+    parse_features,
     serialize_example,
 )
 from deepgbass.errors import UserError
@@ -40,14 +41,26 @@ def test_parse_gives_pixels_ids_and_name():
     assert parsed["filename"].numpy().decode() == example.filename
 
 
-@pytest.mark.parametrize("key", ["image/encoded", None])
-def test_foreign_record_is_refused(key):
-    features = {
-        "image/segmentation/class/encoded": tf.train.Feature(
-            bytes_list=tf.train.BytesList(value=[b"label"])
-        )
-    }
-    record = tf.train.Example(features=tf.train.Features(feature=features))
-    payload = record.SerializeToString() if key else b"\xff\xff nonsense"
-    with pytest.raises(UserError, match=key or "not a tf.train.Example"):
-        deserialize_example(payload)
+FILES = ("image/encoded", "image/segmentation/class/encoded")
+
+
+def payload(*keys):
+    """A record with these features alone."""
+    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"file"]))
+    features = tf.train.Features(feature=dict.fromkeys(keys, value))
+    return tf.train.Example(features=features).SerializeToString()
+
+
+def test_a_record_without_image_or_label_is_refused():
+    for there, lacking in (FILES, FILES[::-1]):
+        with pytest.raises(UserError, match=f"no feature {lacking}"):
+            deserialize_example(payload(there))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=lacking):
+            parse_features(payload(there))
+    with pytest.raises(UserError, match="not a tf.train.Example"):
+        deserialize_example(b"\xff\xff nonsense")
+
+
+def test_a_record_without_a_name_is_read():
+    assert deserialize_example(payload(*FILES)) == ("", b"file", b"file")
+    assert parse_features(payload(*FILES))["filename"] == b""

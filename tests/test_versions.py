@@ -3,8 +3,6 @@
 import subprocess
 
 import numpy as np
-import pytest
-from conftest import ROOT
 
 import deepgbass
 from deepgbass import versions
@@ -18,16 +16,24 @@ def test_versions_name_what_decides_the_numbers():
 
 
 def test_the_commit_is_that_of_the_checkout_if_it_is_one(tmp_path, monkeypatch):
-    if not (ROOT / ".git").exists():
-        pytest.skip("this is no git checkout")
-    found = subprocess.check_output(
-        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], text=True
-    )
-    assert versions.commit() == found.strip()
-    # At a whole run's checkpoints it is asked for once.
-    find = versions.commit.__wrapped__
+    def git(*words):
+        who = ["-c", "user.name=n", "-c", "user.email=e"]
+        return subprocess.check_output(
+            ["git", "-C", str(tmp_path), *who, *words], text=True
+        ).strip()
+
+    find = versions.commit.__wrapped__  # not what it found before
     monkeypatch.setattr(versions, "_ROOT", tmp_path)
-    assert versions.commit() == found.strip() and find() is None
-    # One without any commit yet.
-    subprocess.check_call(["git", "init", "-q", str(tmp_path)])
     assert find() is None
+    git("init", "-q")
+    assert find() is None
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-qm", "first")
+    git("tag", "-am", "release", "v1")
+    assert find() == git("rev-parse", "HEAD")
+    (tmp_path / "file").write_text("two")
+    assert find() == git("rev-parse", "HEAD") + "-dirty"
+    monkeypatch.setattr(versions, "commit", find)
+    found = versions.provenance()
+    assert found == versions.versions() | {"commit": find()}

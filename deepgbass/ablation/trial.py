@@ -37,7 +37,7 @@ class TrialResult:
             quantisation, as far as they are done.
         parameters: trainable ones.
         gflops: of an image of `data.eval_size`, by the rule of Table II.
-        versions: of the packages that decide the numbers, and the commit.
+        versions: `versions.provenance` of the process that measured it.
     """
 
     config: ExperimentConfig
@@ -136,7 +136,7 @@ def _trained(config, folder, data_dir):
     from deepgbass.experiment import make_model
     from deepgbass.ledger import ledger, total
     from deepgbass.training.loop import train
-    from deepgbass.versions import commit, versions
+    from deepgbass.versions import provenance
 
     train(config, folder, data_dir, CheckpointMeter(folder, data_dir))
     metrics = evaluate_run(config, folder, data_dir).metrics["float"]
@@ -149,7 +149,7 @@ def _trained(config, folder, data_dir):
         {"float": metrics},
         costs.parameters,
         costs.gflops,
-        versions() | {"commit": commit()},
+        provenance(),
     )
 
 

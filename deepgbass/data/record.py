@@ -34,7 +34,11 @@ class Example(NamedTuple):
 
 
 def serialize_example(example: Example) -> bytes:
-    """The bytes of one record; equal examples give equal bytes."""
+    """The bytes of one record; equal examples give equal bytes.
+
+    Raises:
+        UserError: The label is no PNG, or the image of no known format.
+    """
     header = decoding.png_header(example.label)
     values = {
         "image/encoded": example.image,
@@ -60,6 +64,9 @@ def serialize_example(example: Example) -> bytes:
 def deserialize_example(payload: bytes) -> Example:
     """The example of one record, in plain Python.
 
+    A name that is not UTF-8 is for messages alone: what cannot be decoded in
+    it is replaced.
+
     Raises:
         UserError: The bytes are no record of this schema.
     """
@@ -78,7 +85,17 @@ def deserialize_example(payload: bytes) -> Example:
 
 
 def parse_features(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The encoded `image`, the encoded `label` and the `filename`."""
+    """The encoded files of one record.
+
+    Args:
+        serialized: Scalar string.
+
+    Returns:
+        `image`, `label` and `filename`, scalar strings.
+
+    Raises:
+        tf.errors.InvalidArgumentError: It is no record of this schema.
+    """
     features = tf.io.parse_single_example(serialized, _FEATURES)
     return {
         "image": features["image/encoded"],

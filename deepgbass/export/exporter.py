@@ -20,27 +20,26 @@ from deepgbass.export.choices import (
     SAMPLINGS,
     require_choice,
 )
+from deepgbass.export.convert import convert
 from deepgbass.export.describe import describe
 from deepgbass.export.description import write_described
 from deepgbass.export.fidelity import measure_fidelity
 from deepgbass.export.gates import FidelityError, Gates
 from deepgbass.export.graph import (
     check_size,
-    constant_graph,
-    export_graph,
     scale_bytes,
 )
 from deepgbass.export.output_folder import (
+    REJECTED,
     discard_rejected,
     exporting,
     publish,
     refuse_other_model,
-    reject,
 )
 from deepgbass.export.preflight import preflight
 from deepgbass.export.result import ExportResult, RejectedExport
 from deepgbass.export.sqnr import measure_sqnr
-from deepgbass.export.tflite import to_float, to_int8, verify_int8
+from deepgbass.export.tflite import verify_int8
 from deepgbass.export.tflite_reader import read_graph
 from deepgbass.files import require_writable, temporary_folder, write_atomic
 from deepgbass.predictors import TFLitePredictor, configured
@@ -149,6 +148,8 @@ def export(
     require_writable(output_dir)
 
     with exporting(path):
+        # Again: another export may have ended here in the meantime.
+        refuse_other_model(output_dir, *identity)
         console.print(
             f"Converting step {step} to {quantization} at "
             f"{size[0]}x{size[1]} ..."
@@ -162,7 +163,7 @@ def export(
                 dataclasses.replace(config, train=tuning),
                 output_dir / "qat",
             )
-        content, reference = _convert(
+        content, reference = convert(
             model, images, network, output, input_type, aligned
         )
         predicted = sqnr = None
@@ -219,38 +220,15 @@ def export(
             try:
                 (gates or Gates()).check(fidelity)
             except FidelityError as error:
-                rejected = reject(folder, output_dir)
+                rejected = output_dir / REJECTED
+                publish(folder, rejected)
                 raise RejectedExport(
                     f"{error} (it is kept in {rejected}, not exported)",
                     dataclasses.replace(result, path=rejected / path.name),
                 ) from None
-            publish(folder, output_dir, *identity)
+            publish(folder, output_dir)
         discard_rejected(path)
     return result
-
-
-def _convert(model, images, network, output, input_type, align_corners):
-    """Bytes of the export, and of the float model of the same numbers.
-
-    Args:
-        model: from `build_model`.
-        images: calibration images; None for a float export.
-        network: None, or the model after training under rounding.
-        output, input_type, align_corners: as in `tflite.to_int8` and
-            `export_graph`.
-    """
-    if network is None:
-        integer = images is not None
-        graph = export_graph(model, output, integer, align_corners)
-        reference = to_float(graph)
-        if not integer:
-            return reference, reference
-        return to_int8(reference, images, input_type), reference
-    from deepgbass.export import qat
-
-    content = qat.convert_quantized(network, output, input_type, align_corners)
-    plain = qat.float_network(network, model)
-    return content, to_float(constant_graph(plain, output, align_corners))
 
 
 def _write_reports(path, content, fidelity, predicted):

@@ -1,4 +1,4 @@
-"""The words of the compiler, and what rules are given, share and return."""
+"""The words of the compiler, and what a rule is given and returns."""
 
 import dataclasses
 
@@ -101,13 +101,3 @@ class Context:
         tensor = self.input(position)
         values = None if tensor is None else tensor.values()
         return None if values is None else values.ravel().tolist()
-
-
-def fused_activation(context) -> Judgement | None:
-    """The limit of pools and concatenations: no activation within them."""
-    if context.op.options.get("FusedActivationFunction", 0):
-        return cpu(
-            "it has a fused activation",  # Google's table
-            remedy="keep the activation a layer of its own",
-        )
-    return None

@@ -5,10 +5,11 @@ speaks against mapping. [doc]: Google's table. [data]: published pairs of
 models before and after the compiler. [#n]: issues of google-coral/edgetpu.
 """
 
-from deepgbass.export.op_judgement import cpu, fused_activation, uncertain
+from deepgbass.export.op_judgement import cpu, uncertain
 from deepgbass.export.op_limits_spatial import (
     average_pool,
     convolution,
+    fused_activation,
     reduction,
     resize,
 )

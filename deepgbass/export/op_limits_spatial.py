@@ -4,13 +4,23 @@ Each function is a limit as `op_limits` tells, for its table; what [doc],
 [data] and [#n] stand for is said there.
 """
 
-from deepgbass.export.op_judgement import cpu, fused_activation, uncertain
+from deepgbass.export.op_judgement import cpu, uncertain
 
 # Largest resize known to be mapped, and smallest known to be refused. [#31]
 _RESIZE_MAPPED, _RESIZE_REFUSED = 128**2, 512**2
 # A mean over 64x128 positions was mapped, one over 256x128 was not. [#461]
 _POOLED_ROWS, _POOLED_COLUMNS = 64, 128
 _DILATION = 2
+
+
+def fused_activation(context):
+    """Pools, and concatenations likewise: no activation within them."""
+    if context.op.options.get("FusedActivationFunction", 0):
+        return cpu(
+            "it has a fused activation",  # [doc]
+            remedy="keep the activation a layer of its own",
+        )
+    return None
 
 
 def convolution(context):

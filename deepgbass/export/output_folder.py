@@ -9,7 +9,7 @@ from deepgbass.errors import UserError
 from deepgbass.files import remove_temporaries
 from deepgbass.lock import locked_folder
 
-# Where an export is kept that may not take its place.
+# Where an export is kept that its gates did not let pass.
 REJECTED = "rejected"
 # Of an export's files, after the model's name without ".tflite".
 SUFFIXES = (".tflite", ".json", ".fidelity.json", ".preflight.json")
@@ -60,20 +60,23 @@ def refuse_other_model(folder, config, class_names, size, output, input_type):
 
 @contextlib.contextmanager
 def exporting(path):
-    """Holds a model's name for one export; clears what killed ones left.
+    """Holds the folder of a model for one export; clears what killed ones left.
+
+    For all forms: two that end side by side could each find the folder free
+    of other models.
 
     Args:
         path: Path of the model; its folder exists.
 
     Raises:
-        UserError: another process exports to it.
+        UserError: another process exports to the folder.
     """
-    with locked_folder(path.parent / f".{path.stem}.export", "export"):
+    with locked_folder(path.parent / ".export", "export"):
         remove_temporaries(path.parent, path.name)
         yield
 
 
-def publish(made, folder, *identity):
+def publish(made, folder):
     """Moves the files of a finished export to their place, the model last.
 
     A kill in between leaves the earlier model beside a description that does
@@ -81,42 +84,9 @@ def publish(made, folder, *identity):
 
     Args:
         made: Path of the folder that holds these files alone.
-        folder: Path, of `--output_dir`, which exists.
-        *identity: as in `refuse_other_model`, after the folder.
-
-    Raises:
-        UserError: another model has come there since the export began; the
-            files are then kept in `rejected`.
+        folder: Path; made if absent.
     """
-    # Exports of two forms end here one after the other: what one moves in,
-    # the other sees.
-    with locked_folder(folder / ".publish", "export", wait=True):
-        try:
-            refuse_other_model(folder, *identity)
-        except UserError as error:
-            kept = reject(made, folder)
-            raise UserError(
-                f"{error}; what was exported now is kept in {kept}"
-            ) from None
-        _move(made, folder)
-
-
-def reject(made, folder):
-    """Moves the files of a finished export aside.
-
-    Args:
-        made, folder: of `publish`.
-
-    Returns:
-        Path of the folder that they are in now.
-    """
-    rejected = folder / REJECTED
-    rejected.mkdir(exist_ok=True)
-    _move(made, rejected)
-    return rejected
-
-
-def _move(made, folder):
+    folder.mkdir(exist_ok=True)
     files = sorted(made.iterdir(), key=lambda path: path.suffix == ".tflite")
     for path in files:
         os.replace(path, folder / path.name)

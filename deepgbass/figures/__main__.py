@@ -15,10 +15,12 @@ baseline and of the whole method; it needs table.json alone. Without words
 after the flags: both.
 """
 
+import json
 import pathlib
 
 from absl import app, flags
 
+from deepgbass.ablation.schedule import trial_folder
 from deepgbass.ablation.table_file import read_table
 from deepgbass.commands import cli
 from deepgbass.errors import UserError
@@ -81,22 +83,26 @@ def main(argv):
 
 
 def _compare(path, table, values):
+    # Before TensorFlow and the networks take their time.
+    rows = _compared(table, values.workdir)
+    if not values.inset_classes:
+        raise UserError("--inset_classes names no class")
     cli.import_tensorflow()
-    from deepgbass.configs import load_config
+    from deepgbass.configs import ExperimentConfig
     from deepgbass.experiment import open_split
     from deepgbass.figures.comparison import Scene, save_comparison
     from deepgbass.figures.insets import choose_insets
     from deepgbass.progress import track
 
-    found = _networks(table, values.workdir)
-    config = load_config(next(iter(found.values())).folder)
+    config = ExperimentConfig.from_json(json.dumps(table["config"]))
     dataset = open_split(
         config, values.workdir, values.data_dir, config.data.eval_split
     )
     classes = _class_ids(values.inset_classes, dataset.info)
+    networks = _networks(rows, values.workdir)
 
     def predictions(image):
-        return {name: one.predictor(image) for name, one in found.items()}
+        return {name: one.predictor(image) for name, one in networks.items()}
 
     insets = choose_insets(
         (
@@ -116,29 +122,41 @@ def _compare(path, table, values):
     save_comparison(path, scenes, dataset.info)
 
 
-def _networks(table, workdir):
-    """Row -> its first `Network`; a training of two rows counts once."""
-    from deepgbass.ablation.networks import first_network
-
+def _compared(table, workdir):
+    """The rows to compare; a training of two rows counts once."""
     rows = {}
     for row in table["rows"]:
         rows.setdefault(row["key"], row)
+    rows = list(rows.values())[:_MOST_ROWS]
+    for row in rows:
+        folders = [trial_folder(workdir, row["key"], s) for s in row["seeds"]]
+        if not any((folder / "checkpoints").is_dir() for folder in folders):
+            raise _no_network(workdir, row["name"])
+    return rows
+
+
+def _networks(rows, workdir):
+    """Row -> its first `Network`."""
+    from deepgbass.ablation.networks import first_network
+
     networks = {}
-    for row in list(rows.values())[:_MOST_ROWS]:
+    for row in rows:
         name = row["name"]
         network = first_network(workdir, name, row["key"], row["seeds"])
         if network is None:
-            raise UserError(
-                f"--workdir={workdir}: there is no network of {name}, which "
-                "the comparison needs; give the trainings' own folder"
-            )
+            raise _no_network(workdir, name)
         networks[name] = network
     return networks
 
 
+def _no_network(workdir, name):
+    return UserError(
+        f"--workdir={workdir}: there is no network of {name}, which the "
+        "comparison needs; give the trainings' own folder"
+    )
+
+
 def _class_ids(names, info):
-    if not names:
-        raise UserError("--inset_classes names no class")
     for name in names:
         if name not in info.class_names:
             raise UserError(

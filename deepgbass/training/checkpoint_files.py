@@ -19,7 +19,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import (
 
 from deepgbass.errors import UserError
 from deepgbass.files import atomic_folder, atomic_path, sync, temporary_folder
-from deepgbass.versions import commit, versions
+from deepgbass.versions import provenance
 
 META = "meta.json"
 # Prefix of TensorFlow's files.
@@ -99,7 +99,7 @@ def write(path, step, trackables, config, chief=True):
                 file.name: _fingerprint(file)
                 for file in sorted(folder.iterdir())
             },
-            "versions": versions() | {"commit": commit()},
+            "versions": provenance(),
             "config": dataclasses.asdict(config),
         }
         (folder / META).write_text(_dump(meta))

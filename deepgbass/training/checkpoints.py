@@ -18,6 +18,7 @@ from deepgbass.lock import locked_folder
 from deepgbass.progress import console
 from deepgbass.training import checkpoint_files
 from deepgbass.training.workers import PEER_ERRORS
+from deepgbass.versions import commit
 
 _LOCK = ".training"
 
@@ -145,6 +146,7 @@ class Checkpoints:
         self._folder = checkpoint_dir(workdir)
         self._config = config
         self._chief = chief
+        commit()  # others may commit while this trains
         if chief:
             for path in (self._folder, *self._folder.glob("step-*")):
                 remove_temporaries(path)
