@@ -18,6 +18,7 @@ from deepgbass.ablation.summary import (
 from deepgbass.ablation.tables import TABLES, row_configs
 from deepgbass.ablation.trial import FILE_NAME, read_result, run_trial
 from deepgbass.errors import UserError
+from deepgbass.versions import provenance
 
 
 def test_the_record_is_read_as_it_was_written(tmp_path):
@@ -150,6 +151,7 @@ def test_the_paper_s_tables_are_ready_for_their_data(tmp_path, table):
     config = row_configs(table, words)["sbl"]
     run_trial(config, trial_folder(workdir, "sbl", 0), data_dir, [])
     trials = read_trials(workdir, TABLES[table].keys)
+    assert trials["sbl"][0].versions == provenance()
     require_same(workdir, trials, row_configs(table, words))
     (row,) = summarize(TABLES[table], trials)
     assert row["key"] == "sbl" and list(row["forms"]) == ["float"]

@@ -1,3 +1,5 @@
+"""One process at a time, and what is left by one that was killed."""
+
 import os
 import signal
 import subprocess
@@ -26,6 +28,22 @@ def test_results_in_the_folder_stay(tmp_path):
     with locked_folder(tmp_path / "work", "test") as folder:
         (folder / "result").touch()
     assert [path.name for path in folder.iterdir()] == ["result"]
+
+
+def test_a_folder_that_its_last_holder_removes_meanwhile_is_made_again(
+    tmp_path, monkeypatch
+):
+    make, calls = os.mkdir, []
+
+    def late(path, *mode):
+        calls.append(path)
+        if len(calls) == 1:  # there still, and gone right afterwards
+            raise FileExistsError(path)
+        make(path, *mode)
+
+    monkeypatch.setattr(os, "mkdir", late)
+    with locked_folder(tmp_path / "work", "test") as folder:
+        assert folder.is_dir() and len(calls) == 2
 
 
 def test_a_killed_process_holds_no_lock(tmp_path):

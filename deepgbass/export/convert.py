@@ -1,11 +1,11 @@
-"""The bytes of an export, and of the float model of the same numbers."""
+"""From a trained network to the bytes of a TFLite model, in any form."""
 
 from deepgbass.export.graph import constant_graph, export_graph
 from deepgbass.export.tflite import to_float, to_int8
 
 
 def convert(model, images, network, output, input_type, align_corners):
-    """Bytes of the export, and of the float model of the same numbers.
+    """Converts a network to float, int8 or fine-tuned int8.
 
     Args:
         model: from `build_model`.
@@ -13,6 +13,10 @@ def convert(model, images, network, output, input_type, align_corners):
         network: None, or the model after training under rounding.
         output, input_type, align_corners: as in `tflite.to_int8` and
             `export_graph`.
+
+    Returns:
+        Bytes of the export, and of the float model of the same weights, which
+        its operators' signal to noise is measured against.
     """
     if network is None:
         integer = images is not None

@@ -25,10 +25,7 @@ from deepgbass.export.describe import describe
 from deepgbass.export.description import write_described
 from deepgbass.export.fidelity import measure_fidelity
 from deepgbass.export.gates import FidelityError, Gates
-from deepgbass.export.graph import (
-    check_size,
-    scale_bytes,
-)
+from deepgbass.export.graph import check_size, scale_bytes
 from deepgbass.export.output_folder import (
     REJECTED,
     discard_rejected,
