@@ -39,7 +39,8 @@ def python(code):
 
 
 def test_all_rows_come_first_with_their_first_seed(tmp_path):
-    keys = ["baseline", "dgd", "sbl", "dgd_sbl", "full", "dlv3d_64"]
+    keys = ["baseline", "dgd", "sbl", "dgd_sbl", "full"]
+    keys += ["dlv3d_64", "dgd_64", "dgd_sbl_64", "full_64"]
     assert names(plan(tmp_path)) == [(k, s) for s in (0, 1, 2) for k in keys]
 
 
@@ -64,6 +65,7 @@ def test_the_whole_method_alone_is_fine_tuned_and_the_first_seed_timed(
     forms = {(t.key, t.seed): t.quantizations for t in plan(tmp_path, qat=True)}
     assert forms["full", 0] == ("int8", "float", "qat_int8")
     assert forms["full", 1] == ("int8", "qat_int8")
+    assert forms["full_64", 1] == ("int8", "qat_int8")
     assert forms["baseline", 0] == ("int8", "float")
     assert forms["baseline", 1] == ("int8",)
     assert "qat_int8" not in {

@@ -24,14 +24,17 @@ PARTS = {
     "+DGD+SBL+SBL-WCE": ("guided", "sbal"),
     "DLv3D-64": ("deeplab_v3plus", "cross_entropy"),
     "DGD-64": ("guided", "cross_entropy"),
+    "DGD-64+SBL": ("guided", "sbl"),
+    "DGD-64+SBL+SBL-WCE": ("guided", "sbal"),
 }
 WITH_TABLE_2 = [*LADDER, "DLv3D-64", "DGD-64"]
+WHOLE = [LADDER[-1], "DGD-64+SBL+SBL-WCE"]
 
 
 @pytest.mark.parametrize(
     ("table", "names"),
     [
-        ("camvid", WITH_TABLE_2),
+        ("camvid", [*WITH_TABLE_2, "DGD-64+SBL", "DGD-64+SBL+SBL-WCE"]),
         ("cityscapes", WITH_TABLE_2),
         ("ade20k32", LADDER),
     ],
@@ -43,9 +46,12 @@ def test_rows_stand_in_the_paper_s_order_and_are_what_they_say(table, names):
     for row in rows:
         config = configs[row.key]
         assert (config.model.decoder, config.loss.name) == PARTS[row.name]
-        if row.name.endswith("-64"):
-            assert config.model.decoder_channels == 64
-    assert [row.name for row in rows if row.is_full] == [LADDER[-1]]
+        if config.model.decoder:
+            width = 64 if "-64" in row.name else 256
+            assert config.model.decoder_channels == width
+    assert [r.name for r in rows if r.is_full] == [
+        n for n in WHOLE if n in names
+    ]
 
 
 @pytest.mark.parametrize("table", ["demo", "camvid", "cityscapes", "ade20k32"])
@@ -59,14 +65,22 @@ def test_all_rows_have_the_same_schedule_and_data(table):
 def test_camvid_s_networks_differ_in_the_decoder_alone():
     configs = row_configs("camvid").values()
     assert {c.model.depth_multiplier for c in configs} == {1.0}
-    models = {dataclasses.replace(c.model, decoder=None) for c in configs}
+    models = {
+        dataclasses.replace(c.model, decoder=None, decoder_channels=64)
+        for c in configs
+    }
     assert len(models) == 1
 
 
-def test_one_training_serves_dgd_and_dgd_64_on_camvid():
-    keys = {row.name: row.key for row in TABLES["camvid"].rows}
-    assert keys["+DGD"] == keys["DGD-64"]
-    assert TABLES["camvid"].keys.count(keys["DGD-64"]) == 1
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_every_row_has_trainings_of_its_own(table):
+    keys = TABLES[table].keys
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_preset_is_the_whole_method_of_64_channels():
+    preset, row = PRESETS["camvid"], row_configs("camvid")["full_64"]
+    assert row == preset
 
 
 def test_every_row_of_camvid_has_three_seeds():
@@ -101,7 +115,7 @@ def test_words_reach_every_row_but_not_what_makes_it(table, words):
 def test_no_word_changes_the_width_in_a_row_s_name(table):
     configs = row_configs(table, ["model.decoder_channels=32"])
     for row in TABLES[table].rows:
-        if row.name.endswith("-64"):
+        if "-64" in row.name:
             assert configs[row.key].model.decoder_channels == 64
 
 
@@ -141,5 +155,4 @@ def test_the_study_changes_one_thing_at_a_time():
     assert {"wce_weight", "sbl_weight", "threshold", "normalizer", "noise"} <= {
         field.removeprefix("loss.") for field in changed
     }
-    assert len(table.keys) == len(table.rows)
     assert all(row.seeds == (0, 1) for row in table.rows)

@@ -15,7 +15,9 @@ from deepgbass.model_card import __main__ as command
 from deepgbass.model_card.card import model_card
 from deepgbass.model_card.origin import find_row, published
 
-CONFIG = row_configs("camvid", ["train.init_weights=some/mnet.tflite"])["full"]
+CONFIG = row_configs("camvid", ["train.init_weights=some/mnet.tflite"])[
+    "full_64"
+]
 
 
 def describe(**changed):
@@ -69,7 +71,7 @@ def test_fine_tuning_is_told():
 
 def test_several_seeds_and_costs_come_from_the_table(tmp_path):
     for seed, miou in ((0, 0.5), (1, 0.6)):
-        write_trial(tmp_path, "full", seed, {"float": (miou, 0.4)})
+        write_trial(tmp_path, "full_64", seed, {"float": (miou, 0.4)})
     (row,) = write_table(tmp_path)["rows"]
     card = model_card(describe(), 1, "m.tflite", row)
     assert "One of 2 trainings" in card and "55.00 ± 7.07" in card
@@ -87,17 +89,17 @@ def test_a_model_without_metrics_has_no_card():
 def test_the_row_must_be_the_model_s(tmp_path):
     # The table may have been made where the weights lay elsewhere.
     words = ["train.init_weights=other/mnet.tflite"]
-    for key in ("full", "baseline"):
+    for key in ("full_64", "baseline"):
         write_trial(tmp_path, key, 0, {"float": (0.5, 0.4)}, words=words)
     table = write_table(tmp_path, words=words)
-    assert find_row(table, "full", CONFIG)["key"] == "full"
+    assert find_row(table, "full_64", CONFIG)["key"] == "full_64"
     others = [
         ("baseline", [], "model.decoder"),
         ("dgd", [], "no such"),
-        ("full", ["loss.name=sbl"], "loss.name"),
-        ("full", ["train.steps=100"], "train.steps"),
-        ("full", ["data.crop_size=64,64"], "data.crop_size"),
-        ("full", ["train.seed=3"], "seeds .0., .* 3"),
+        ("full_64", ["loss.name=sbl"], "loss.name"),
+        ("full_64", ["train.steps=100"], "train.steps"),
+        ("full_64", ["data.crop_size=64,64"], "data.crop_size"),
+        ("full_64", ["train.seed=3"], "seeds .0., .* 3"),
     ]
     for key, changes, named in others:
         with pytest.raises(UserError, match=named):

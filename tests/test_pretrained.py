@@ -47,7 +47,7 @@ def test_a_card_is_made_from_the_model_and_its_table(path):
     description = read_description(path)
     config = config_of(description.values)
     table = read_table(ROOT / "results" / path.parent.name / "table.json")
-    row = find_row(table, "full", config)
+    row = find_row(table, "full_64", config)
     card = model_card(description, path.stat().st_size, path.name, row)
     assert card == path.with_name("README.md").read_text()
     form = description.values["quantization"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 from conftest import ROOT, defined_flags
@@ -85,12 +86,15 @@ def test_a_file_that_cannot_be_filled_is_left_alone(
     assert path.read_text() == text
 
 
-def test_readme_is_filled_from_the_files_that_are_there():
-    text = (ROOT / "README.md").read_text()
-    for path in TABLE_FILES:
-        marker = f"<!-- results: {path.relative_to(ROOT)} "
-        assert marker in text, f"README.md does not show {path}"
-    assert results.fill(text, ROOT)[0] == text
+def test_pages_are_filled_from_the_files_that_are_there():
+    shown = set()
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        text = page.read_text()
+        tables = re.findall("^<!-- results: ([^ ]+)", text, re.MULTILINE)
+        if tables:
+            assert results.fill(text, page.parent)[0] == text, page
+        shown |= {(page.parent / table).resolve() for table in tables}
+    assert shown == set(TABLE_FILES)
 
 
 def require_agreement(path):

@@ -109,14 +109,11 @@ def _report(table, configs, found, workdir, data_dir):
     from deepgbass.reports.run_report import Run, report_runs
 
     path = workdir / "report.html"
-    rows = {}
-    for row in TABLES[table].rows:
-        rows.setdefault(row.key, row)  # Two rows may share a training.
     config = next(iter(configs.values()))
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     runs = []
     # The page looks closest at its last network: the whole method.
-    for row in sorted(rows.values(), key=lambda row: row.is_full):
+    for row in sorted(TABLES[table].rows, key=lambda row: row.is_full):
         results = found[row.key]
         network = first_network(workdir, row.name, row.key, results)
         if network:

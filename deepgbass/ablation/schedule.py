@@ -98,8 +98,7 @@ def plan_trials(spec, configs, workdir, *, keys=(), seeds=None, qat=False):
                 f"--rows: there is no row {key!r}; choose from "
                 f"{', '.join(configs)}"
             )
-    chosen = {row.key: row for row in reversed(spec.rows)}
-    rows = [chosen[key] for key in configs if not keys or key in keys]
+    rows = [row for row in spec.rows if not keys or row.key in keys]
     trials = []
     for turn in range(max(len(seeds or row.seeds) for row in rows)):
         for row in rows:

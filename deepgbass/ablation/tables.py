@@ -8,12 +8,11 @@ from deepgbass.presets import get_config
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row of a table: a name for a training that may serve other rows too.
+    """A row of a table: trainings that differ in the seed alone.
 
     Attributes:
         name: in the table.
-        key: of its trainings, and the name of their folder. Rows of one key
-            are one training.
+        key: of its trainings, and the name of their folder.
         words: `section.field=value` words that make it.
         preset: its configuration; None for the table's.
         seeds: of its trainings, by default.
@@ -47,14 +46,15 @@ class TableSpec:
 
     @property
     def keys(self):
-        """Those of the rows, each once, in order."""
-        return list(dict.fromkeys(row.key for row in self.rows))
+        """Those of the rows, in order."""
+        return [row.key for row in self.rows]
 
 
 _CE, _SBL = "loss.name=cross_entropy", "loss.name=sbl"
 _NO_DECODER, _DGD = "model.decoder=none", "model.decoder=guided"
 KEEPS_CE = "loss.ce_weight=1"
-_DLV3P, _64 = "model.decoder=deeplab_v3plus", "model.decoder_channels=64"
+_DLV3P = "model.decoder=deeplab_v3plus"
+_64, _256 = (f"model.decoder_channels={width}" for width in (64, 256))
 # The ladder of Tables I and III: name, key, words. The keys are the endings
 # of the presets' names. A row has all that makes it, also where its preset
 # says the same, so that no other word can change it.
@@ -79,15 +79,15 @@ def _ladder(data):
 
 
 def _camvid_ladder():
-    """The same of CamVid's preset: a decoder of 64 channels, and
-    cross-entropy beside the losses of the whole method."""
+    """The same of CamVid's preset, with cross-entropy beside the losses of
+    the whole method and decoders of 256 channels, as in the paper's Table I."""
     return tuple(
         Row(
             name,
             key,
             (
                 *words,
-                *[_64] * (_DGD in words),
+                *[_256] * (_DGD in words),
                 *[KEEPS_CE] * ("loss.name=sbal" in words),
             ),
             seeds=_SEEDS,
@@ -117,6 +117,7 @@ _STUDY = (
     "train.freeze_batch_norm=true",
     "model.batch_norm_momentum=0.99",
     "model.box_radius=2",
+    "model.decoder_channels=256",
 )
 
 
@@ -138,9 +139,20 @@ TABLES = {
     "camvid": TableSpec(
         (
             *_camvid_ladder(),
-            Row("DLv3D-64", "dlv3d_64", (_DLV3P, _64, _CE), seeds=_SEEDS),
-            # The training of +DGD, which has 64 channels here.
-            Row("DGD-64", "dgd", (_DGD, _CE, _64), seeds=_SEEDS),
+            # Table II's, and the losses on the width for devices.
+            *(
+                Row(name, key, words, seeds=_SEEDS, is_full=key == "full_64")
+                for name, key, words in (
+                    ("DLv3D-64", "dlv3d_64", (_DLV3P, _64, _CE)),
+                    ("DGD-64", "dgd_64", (_DGD, _64, _CE)),
+                    ("DGD-64+SBL", "dgd_sbl_64", (_DGD, _64, _SBL)),
+                    (
+                        "DGD-64+SBL+SBL-WCE",
+                        "full_64",
+                        (_DGD, _64, "loss.name=sbal", KEEPS_CE),
+                    ),
+                )
+            ),
         ),
         "camvid",
         quantizations=("int8", "float"),

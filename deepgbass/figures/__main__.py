@@ -123,11 +123,8 @@ def _compare(path, table, values):
 
 
 def _compared(table, workdir):
-    """The rows to compare; a training of two rows counts once."""
-    rows = {}
-    for row in table["rows"]:
-        rows.setdefault(row["key"], row)
-    rows = list(rows.values())[:_MOST_ROWS]
+    """The rows to compare."""
+    rows = table["rows"][:_MOST_ROWS]
     for row in rows:
         folders = [trial_folder(workdir, row["key"], s) for s in row["seeds"]]
         if not any((folder / "checkpoints").is_dir() for folder in folders):
