@@ -41,6 +41,7 @@ def test_means_and_deviations_are_over_seeds(tmp_path):
 def test_gains_are_relative_to_the_first_row(tmp_path):
     write_trial(tmp_path, "baseline", 0, {"float": (0.5, 0.4)})
     write_trial(tmp_path, "dgd", 0, {"float": (0.55, 0.42)})
+    write_trial(tmp_path, "dgd_64", 0, {"float": (0.54, 0.41)})
     found = rows(tmp_path)
     assert found["MNEdge DeepLab"]["gain"] == {"miou": None, "mbf": None}
     gain = found["+DGD"]["gain"]
@@ -48,6 +49,7 @@ def test_gains_are_relative_to_the_first_row(tmp_path):
     assert gain["mbf"]["mean"] == pytest.approx(5)
     assert gain["mbf"]["std"] is None
     assert found["+DGD"]["paper"]["Cityscapes"]["miou"] == 76.28
+    assert found["DGD-64"]["paper"]["Cityscapes"]["miou"] == 76.32
 
 
 def test_gains_are_over_the_seeds_of_both_rows(tmp_path):

@@ -119,6 +119,12 @@ def test_no_word_changes_the_width_in_a_row_s_name(table):
             assert configs[row.key].model.decoder_channels == 64
 
 
+def test_no_word_narrows_camvid_s_ladder():
+    configs = row_configs("camvid", ["model.decoder_channels=32"])
+    for key in ("dgd", "dgd_sbl", "full"):
+        assert configs[key].model.decoder_channels == 256
+
+
 def test_the_seed_is_not_set_by_words():
     with pytest.raises(UserError, match="--seeds"):
         row_configs("camvid", ["train.seed=3"])

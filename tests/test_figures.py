@@ -123,7 +123,6 @@ def test_each_row_is_compared_by_its_first_network_that_is_there(
 
     monkeypatch.setattr("deepgbass.ablation.networks.load_predictor", load)
     networks = command._networks(rows, ladder)
-    # Once each, though DGD-64 is the training of +DGD.
     assert {name: one.seed for name, one in networks.items()} == {
         "MNEdge DeepLab": 0,
         "+DGD": 1,

@@ -112,7 +112,8 @@ def _report(table, configs, found, workdir, data_dir):
     config = next(iter(configs.values()))
     dataset = open_split(config, workdir, data_dir, config.data.eval_split)
     runs = []
-    # The page looks closest at its last network: the whole method.
+    # The page looks closest at its last network: the whole method, or the
+    # last of several.
     for row in sorted(TABLES[table].rows, key=lambda row: row.is_full):
         results = found[row.key]
         network = first_network(workdir, row.name, row.key, results)

@@ -2,8 +2,8 @@
 
 Examples:
   python -m deepgbass.model_card --output_dir=pretrained/camvid \\
-      --table=results/camvid/table.json \\
-      runs/camvid/full/seed0/export/model_int8.tflite
+      --table=results/camvid/table.json --row=full_64 \\
+      runs/camvid/full_64/seed0/export/model_qat_int8.tflite
 
 Copies the model and its description to --output_dir and writes README.md
 beside them, all of it from the description and, if there is one, the table of
