@@ -56,7 +56,9 @@ EXAMPLES = {
     + FIT.replace(
         "deepgbass.SBALoss()\n",
         "deepgbass.SBALoss(),\n    jit_compile=False,\n",
-    ),
+        # A compiled network rounds logits to bfloat16 elsewhere than an eager
+        # one: by 1 / 256 of about 5, which the loss follows.
+    ).replace("1e-4 * value", "0.05 * value"),
 }
 
 
