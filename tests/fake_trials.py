@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.plan import trial_folder
 from deepgbass.ablation.tables import TABLES, row_configs
 from deepgbass.ablation.trial import FILE_NAME, TrialResult
 

@@ -8,7 +8,8 @@ from fake_trials import write_trial
 
 from deepgbass.ablation import __main__ as command
 from deepgbass.ablation import output
-from deepgbass.ablation.schedule import Stopped, trial_folder
+from deepgbass.ablation.plan import trial_folder
+from deepgbass.ablation.processes import Stopped
 from deepgbass.ablation.tables import row_configs
 from deepgbass.data.camvid import CAMVID
 from deepgbass.errors import UserError

@@ -9,12 +9,8 @@ import time
 import pytest
 from fake_trials import write_trial
 
-from deepgbass.ablation.schedule import (
-    Stopped,
-    command,
-    plan_trials,
-    run_trials,
-)
+from deepgbass.ablation.plan import plan_trials
+from deepgbass.ablation.processes import Stopped, command, run_trials
 from deepgbass.ablation.tables import TABLES, row_configs
 from deepgbass.configs import read_config
 from deepgbass.errors import UserError

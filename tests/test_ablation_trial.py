@@ -8,7 +8,7 @@ from conftest import defined_flags
 from fake_trials import metrics, write_trial
 
 from deepgbass.ablation import __main__ as command
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.plan import trial_folder
 from deepgbass.ablation.summary import (
     read_trials,
     require_same,

@@ -14,7 +14,7 @@ from deepgbass.errors import UserError
 from deepgbass.figures import __main__ as command
 from deepgbass.figures.comparison import Scene, save_comparison
 from deepgbass.figures.distance import compared_rows, save_distance_curve
-from deepgbass.reports.visualize import BOUNDARY_COLORS
+from deepgbass.reports.boundary_pictures import BOUNDARY_COLORS
 
 
 def count(path, color):

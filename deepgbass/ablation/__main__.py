@@ -26,7 +26,8 @@ import sys
 from absl import flags
 
 from deepgbass.ablation.output import finish_table, save_table
-from deepgbass.ablation.schedule import Stopped, plan_trials, run_trials
+from deepgbass.ablation.plan import plan_trials
+from deepgbass.ablation.processes import Stopped, run_trials
 from deepgbass.ablation.summary import (
     read_trials,
     require_same,

@@ -4,7 +4,7 @@ import hashlib
 import json
 import pathlib
 
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.plan import trial_folder
 from deepgbass.ablation.trial import form_of
 from deepgbass.files import write_atomic
 from deepgbass.ondevice.latency import PHASES, summarize

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.plan import trial_folder
 from deepgbass.errors import UserError
 from deepgbass.predictors import Predictor, load_predictor
 from deepgbass.progress import console

@@ -6,7 +6,7 @@ import shutil
 
 from deepgbass.ablation import latency
 from deepgbass.ablation.markdown import markdown
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.plan import trial_folder
 from deepgbass.ablation.summary import (
     read_trials,
     summarize,

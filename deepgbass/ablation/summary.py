@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from deepgbass.ablation import paper
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.plan import trial_folder
 from deepgbass.ablation.trial import read_result
 from deepgbass.configs import differences
 from deepgbass.errors import UserError

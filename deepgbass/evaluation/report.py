@@ -1,5 +1,6 @@
 """The report on one evaluated network: tables and pictures."""
 
+from deepgbass.reports.boundary_pictures import BOUNDARY_COLORS
 from deepgbass.reports.gallery import Gallery
 from deepgbass.reports.report import write_report
 from deepgbass.reports.report_pictures import Panel
@@ -10,7 +11,6 @@ from deepgbass.reports.run_tables import (
     conditions,
     metrics_rows,
 )
-from deepgbass.reports.visualize import BOUNDARY_COLORS
 
 
 def write_evaluation_report(path, metrics, candidate, dataset):

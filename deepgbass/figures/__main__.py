@@ -20,7 +20,7 @@ import pathlib
 
 from absl import app, flags
 
-from deepgbass.ablation.schedule import trial_folder
+from deepgbass.ablation.plan import trial_folder
 from deepgbass.ablation.table_file import read_table
 from deepgbass.commands import cli
 from deepgbass.errors import UserError

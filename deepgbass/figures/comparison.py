@@ -8,12 +8,8 @@ from matplotlib.patches import Patch, Rectangle
 
 from deepgbass.data.dataset_info import IGNORE_LABEL
 from deepgbass.files import atomic_path
-from deepgbass.reports.visualize import (
-    BOUNDARY_COLORS,
-    IGNORED,
-    boundary_errors,
-    colorize,
-)
+from deepgbass.reports.boundary_pictures import BOUNDARY_COLORS, boundary_errors
+from deepgbass.reports.visualize import IGNORED, colorize
 
 # Inches of a column, and pixels an inch.
 _COLUMN, _DPI = 2.0, 130

@@ -7,8 +7,9 @@ import pathlib
 import numpy as np
 
 from deepgbass.letterbox import fit_label, letterbox
+from deepgbass.reports.boundary_pictures import boundary_errors
 from deepgbass.reports.loss_maps import heat, loss_maps
-from deepgbass.reports.visualize import boundary_errors, colorize, overlay
+from deepgbass.reports.visualize import colorize, overlay
 
 IMAGES = 4
 

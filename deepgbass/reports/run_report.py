@@ -8,6 +8,7 @@ from deepgbass.configs import load_config
 from deepgbass.experiment import make_loss
 from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.predictors import Predictor
+from deepgbass.reports.boundary_pictures import BOUNDARY_COLORS
 from deepgbass.reports.gallery import Gallery
 from deepgbass.reports.history import read_curves
 from deepgbass.reports.report import write_report
@@ -19,7 +20,6 @@ from deepgbass.reports.run_tables import (
     conditions,
     metrics_rows,
 )
-from deepgbass.reports.visualize import BOUNDARY_COLORS
 
 # Plot -> measured name -> line, for one run and for several.
 _LOSSES = {
