@@ -12,12 +12,8 @@ from deepgbass.data.dataset_info import DatasetInfo
 from deepgbass.data.pipeline import load_dataset
 from deepgbass.errors import UserError
 from deepgbass.evaluation.evaluator import add_image, make_metrics
-from deepgbass.evaluation.store import (
-    EvaluationStore,
-    data_identity,
-    differences,
-    open_store,
-)
+from deepgbass.evaluation.identity import data_identity, differences
+from deepgbass.evaluation.store import EvaluationStore, open_store
 
 INFO = DatasetInfo("blocks", ("sky", "road", "car", "tree", "bus"))
 IDENTITY = {"model": {"file": "12"}, "data": {"split": "val"}}

@@ -15,7 +15,7 @@ from predict_command import (
     save,
 )
 
-from deepgbass import predict
+from deepgbass import predict, segmentation_results
 from deepgbass.errors import UserError
 from deepgbass.ondevice.predictor import open_predictor
 from deepgbass.reports.visualize import draw_borders, overlay, side_by_side
@@ -85,7 +85,7 @@ def test_views_and_labels(tmp_path, model, monkeypatch):
     assert read(tmp_path / "1/a_labels.png").dtype == np.uint8
 
     own = np.array([7, 8, 33], np.uint8)
-    monkeypatch.setattr(predict, "original_ids", lambda info: own)
+    monkeypatch.setattr(segmentation_results, "original_ids", lambda info: own)
     run(
         model,
         tmp_path / "2",

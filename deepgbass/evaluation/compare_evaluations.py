@@ -12,12 +12,8 @@ import rich.table
 from deepgbass.errors import UserError
 from deepgbass.evaluation import comparison
 from deepgbass.evaluation.evaluator import MBF_NAMES
-from deepgbass.evaluation.store import (
-    METRICS,
-    SHARED,
-    EvaluationStore,
-    differences,
-)
+from deepgbass.evaluation.identity import SHARED, differences
+from deepgbass.evaluation.store import METRICS, EvaluationStore
 from deepgbass.metrics.labels import METRIC_LABELS
 from deepgbass.progress import console
 

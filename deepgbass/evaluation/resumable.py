@@ -18,12 +18,12 @@ from deepgbass.evaluation.evaluator import (
     make_metrics,
     measure_images,
 )
+from deepgbass.evaluation.identity import data_identity
 from deepgbass.evaluation.prediction_files import PredictionFiles
 from deepgbass.evaluation.report import write_evaluation_report
 from deepgbass.evaluation.store import (
     METRICS,
     REPORT,
-    data_identity,
     open_store,
 )
 from deepgbass.files import require_writable, write_atomic
