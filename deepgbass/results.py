@@ -10,7 +10,8 @@ The file says itself where a table belongs, by lines of their own:
 
 What stands between them is replaced by the table in that file, whose path is
 relative to the Markdown's folder, and the command that made it. After the
-path, parts of it may be chosen: gains, notes, forms, bands, costs, command.
+path, parts of it may be chosen: gains, notes, seeds, forms, bands, costs,
+command.
 """
 
 import pathlib
@@ -37,6 +38,7 @@ def _command(table):
 PARTS = {
     "gains": lambda table: markdown.gains(table["rows"]),
     "notes": markdown.notes,
+    "seeds": lambda table: markdown.seeds(table["rows"]),
     "forms": lambda table: markdown.forms(table["rows"]),
     "bands": lambda table: markdown.bands(table["rows"]),
     "costs": lambda table: markdown.costs(table["rows"]),

@@ -48,6 +48,17 @@ def test_gains_stand_beside_the_paper_s(table):
     assert rows["DGD-64"]["paper, ADE20K-32: mIoU"] == "-"
 
 
+def test_every_training_can_be_seen_by_itself(table):
+    head, _, *lines = cells(markdown.seeds(table["rows"]))
+    assert head == ["mIoU / mBF, float", "seed 0", "seed 1"]
+    assert lines == [
+        ["MNEdge DeepLab", "50.0 / 40.0", "-"],
+        ["+DGD", "51.0 / 41.0", "-"],
+        ["+DGD+SBL+SBL-WCE", "54.0 / 50.0", "56.0 / 50.0"],
+        ["DGD-64", "-", "52.0 / 42.0"],
+    ]
+
+
 def test_notes_name_what_is_missing_and_the_conditions(table):
     text = markdown.notes(table)
     assert "camvid, split val, 101 images" in text and "a rule" in text

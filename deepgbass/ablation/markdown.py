@@ -13,7 +13,7 @@ _FORMS = {
 
 
 def markdown(table):
-    """All of a table: gains, forms, boundaries, costs, conditions.
+    """All of a table: gains, seeds, forms, boundaries, costs, conditions.
 
     Args:
         table: dict as table.json holds it.
@@ -22,7 +22,14 @@ def markdown(table):
         str. All shares are in %.
     """
     rows = table["rows"]
-    parts = [gains(rows), notes(table), forms(rows), bands(rows), costs(rows)]
+    parts = [
+        gains(rows),
+        notes(table),
+        seeds(rows),
+        forms(rows),
+        bands(rows),
+        costs(rows),
+    ]
     return "\n".join(part for part in parts if part)
 
 
@@ -45,6 +52,31 @@ def gains(rows):
                     else "-"
                 )
         lines.append(line)
+    return _table(lines)
+
+
+def seeds(rows):
+    """Each training by itself, to see which differences chance may make."""
+    every = sorted({seed for row in rows for seed in row["seeds"]})
+    lines = []
+    for row in rows:
+        found = row["forms"]["float"]
+        pairs = zip(
+            *(found[metric]["values"] for metric in ("miou", "mbf")),
+            strict=True,
+        )
+        of_seed = dict(zip(found["seeds"], pairs, strict=True))
+        lines.append(
+            {
+                "mIoU / mBF, float": row["name"],
+                **{
+                    f"seed {seed}": " / ".join(
+                        map(_share, of_seed.get(seed, (None,)))
+                    )
+                    for seed in every
+                },
+            }
+        )
     return _table(lines)
 
 
@@ -166,6 +198,10 @@ def _percent(found):
         for name in ("mean", "std")
     }
     return _statistics(shares, ".2f")
+
+
+def _share(value):
+    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def _statistics(found, form):
