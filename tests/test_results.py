@@ -97,6 +97,30 @@ def test_pages_are_filled_from_the_files_that_are_there():
     assert shown == set(TABLE_FILES)
 
 
+SHORT_RUNS = sorted(ROOT.glob("results/short_runs/*/metrics.json"))
+
+
+@pytest.mark.parametrize("path", SHORT_RUNS, ids=lambda path: path.parent.name)
+def test_short_runs_are_told_with_the_rates_that_they_had(path):
+    scores = json.loads(path.read_text())
+    train = json.loads(path.with_name("config.json").read_text())["train"]
+    rate = train["learning_rate"]
+    factors = dict(word.split("=") for word in train["rate_multipliers"])
+    page = ROOT / "docs/where-the-paper-is-silent.md"
+    link = path.relative_to(ROOT)
+    shown = f"[{scores['miou']:.1%} / {scores['mbf']:.1%}](../{link})"
+    (line,) = (
+        line
+        for line in page.read_text().splitlines()
+        if shown.replace("%", "") in line
+    )
+    steps, *rates = (cell.strip() for cell in line.split("|")[1:5])
+    assert int(steps.replace(",", "")) == train["steps"] == scores["step"]
+    assert [float(word) for word in rates] == pytest.approx(
+        [rate, *(rate * float(factors[p]) for p in ("backbone", "logits"))]
+    )
+
+
 def require_agreement(path):
     """A table.json is what the trials and times beside it make."""
     table = json.loads(path.read_text())
