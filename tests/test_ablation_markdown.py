@@ -67,6 +67,7 @@ def test_notes_name_what_is_missing_and_the_conditions(table):
         "DGD-64 with 0, 2."
     )
     assert f"Seeds not done yet: {missing}" in text
+    assert "QAT not done yet: +DGD+SBL+SBL-WCE with 0." in text
     absent = "+SBL, +DGD+SBL, DLv3D-64, DGD-64+SBL, DGD-64+SBL+SBL-WCE."
     assert f"Rows not done yet: {absent}" in text
     assert "Cross-entropy stays beside SBL-WCE in +DGD+SBL+SBL-WCE; " in text
@@ -74,6 +75,8 @@ def test_notes_name_what_is_missing_and_the_conditions(table):
     assert "2 threads, median of 50" in text and "some CPU" in text
     complete = [row | {"missing_seeds": []} for row in table["rows"]]
     assert "Seeds not done" not in markdown.notes(table | {"rows": complete})
+    float_alone = [row for row in complete if "qat_int8" not in row["forms"]]
+    assert "QAT" not in markdown.notes(table | {"rows": float_alone})
 
 
 def test_every_form_of_a_row_has_its_own_seeds(table):

@@ -126,12 +126,25 @@ def _rows_told(table):
     ]
     if missing:
         yield f"Seeds not done yet: {'; '.join(missing)}."
+    tuned = [
+        f"{row['name']} with {', '.join(map(str, lacking))}"
+        for row in rows
+        if "qat_int8" in row["forms"] and (lacking := _without(row, "qat_int8"))
+    ]
+    if tuned:
+        yield f"QAT not done yet: {'; '.join(tuned)}."
     there = {row["name"] for row in rows}
     absent = [
         row.name for row in TABLES[table["table"]].rows if row.name not in there
     ]
     if absent:
         yield f"Rows not done yet: {', '.join(absent)}."
+
+
+def _without(row, form):
+    """Seeds of a row that have no such form."""
+    there = row["forms"][form]["seeds"]
+    return [seed for seed in row["seeds"] if seed not in there]
 
 
 def forms(rows):
