@@ -57,6 +57,9 @@ def test_every_training_can_be_seen_by_itself(table):
         ["+DGD+SBL+SBL-WCE", "54.0 / 50.0", "56.0 / 50.0"],
         ["DGD-64", "-", "52.0 / 42.0"],
     ]
+    assert "seed 1" in markdown.markdown(table)
+    single = [row for row in table["rows"] if len(row["seeds"]) == 1]
+    assert "seed 1" not in markdown.markdown(table | {"rows": single})
 
 
 def test_notes_name_what_is_missing_and_the_conditions(table):

@@ -25,7 +25,7 @@ def markdown(table):
     parts = [
         gains(rows),
         notes(table),
-        seeds(rows),
+        seeds(rows) if _several(rows) else "",
         forms(rows),
         bands(rows),
         costs(rows),
@@ -53,6 +53,10 @@ def gains(rows):
                 )
         lines.append(line)
     return _table(lines)
+
+
+def _several(rows):
+    return any(len(row["seeds"]) > 1 for row in rows)
 
 
 def seeds(rows):
@@ -88,7 +92,7 @@ def notes(table):
         f"Near boundaries: {table['conditions']['bands_rule']}.",
         f"Δ%: relative to {rows[0]['name']} with the same seed.",
     ]
-    if any(len(row["seeds"]) > 1 for row in rows):
+    if _several(rows):
         words.append("±: standard deviation over the seeds.")
     if any("qat_int8" in row["forms"] for row in rows):
         words.append(
