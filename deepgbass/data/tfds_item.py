@@ -67,6 +67,16 @@ class TfdsItem:
 
 
 def find_items(split, paths, image_key, label_key, new_ids):
+    """The records of a split, in the order of their files.
+
+    Args:
+        split: Its name.
+        paths: Its TFRecord files.
+        image_key, label_key, new_ids: As `TfdsItem`; `new_ids` as a mapping.
+
+    Returns:
+        Tuple of `TfdsItem`.
+    """
     pairs = tuple(new_ids.items())
     rows = zip(*tfrecord.index_records(paths), strict=True)
     return tuple(

@@ -129,7 +129,14 @@ def save_png(path, array):
 
 
 def as_picture(image):
-    """An RGB image of any number type as uint8."""
+    """An RGB image of any number type as uint8.
+
+    Args:
+        image: array `(height, width, 3)`; values are clipped to 0..255.
+
+    Raises:
+        UserError: it has another shape.
+    """
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[-1] != 3:
         raise UserError(
@@ -140,6 +147,11 @@ def as_picture(image):
 
 
 def require_same_size(array, reference, name, reference_name):
+    """Makes sure that two arrays `(height, width, ...)` cover the same pixels.
+
+    Raises:
+        UserError: they do not; it calls them by the names given.
+    """
     if array.shape[:2] != reference.shape[:2]:
         raise UserError(
             f"{name} has the size {array.shape[:2]} but {reference_name} has "
@@ -148,12 +160,20 @@ def require_same_size(array, reference, name, reference_name):
 
 
 def line_width(shape):
-    """Pixels of a line that stands out in a picture of this size."""
+    """Pixels of a line that stands out in a picture `(height, width)`."""
     return max(1, round(min(shape) / 180))
 
 
 def thicken(mask, width):
-    """`mask` grown to lines of `width` pixels, inside the frame."""
+    """A mask grown to lines of some width, inside the frame.
+
+    Args:
+        mask: boolean `(height, width)`.
+        width: pixels; 1 leaves the mask as it is.
+
+    Returns:
+        boolean `(height, width)`.
+    """
     before = (width - 1) // 2
     height, columns = mask.shape
     padded = np.pad(mask, (width - 1 - before, before))
